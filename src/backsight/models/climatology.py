@@ -1,0 +1,76 @@
+"""Climatology: the usual value for the time of year."""
+
+from dataclasses import dataclass as plain_dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic.dataclasses import dataclass
+
+from backsight.models.recipe import STRICT, Count, Forecaster, OnEpoch, Recipe, ignore
+from backsight.training.plan import Plan
+from backsight.vocabulary import Outputs
+from backsight.windows.calendar import year_phase
+from backsight.windows.windows import Windows, target_rows
+
+_DAY = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Climatology(Recipe):
+    """Least squares of the target on harmonics of the day of the year.
+
+    Steps shorter than a day get harmonics of the hour as well. Fewer than 360 days of training rows say
+    nothing of a year, and then the yearly harmonics are left out.
+
+    Attributes:
+        harmonics: sine and cosine pairs, of one to so many cycles a year (and a day).
+
+    Source: Wilks, "Statistical Methods in the Atmospheric Sciences", 4th ed., section 10.4 (harmonic
+    analysis).
+    """
+
+    harmonics: Count = 2
+    family: ClassVar[str] = "climatology"
+    reads_window: ClassVar[bool] = False
+
+    def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
+        rows = np.arange(learn.origins[-1] + learn.horizon + 1)
+        times = learn.times[rows]
+        step = times[1] - times[0]
+        yearly = self.harmonics if times[-1] - times[0] >= 360 * _DAY else 0
+        daily = self.harmonics if step < _DAY else 0
+        design = harmonic_design(times, yearly, daily)
+        weights, *_ = np.linalg.lstsq(design, learn.targets[rows], rcond=None)
+        return ClimatologyForecaster(weights, yearly, daily)
+
+
+@plain_dataclass(frozen=True, eq=False)
+class ClimatologyForecaster(Forecaster):
+    """The fitted harmonics at the target's time."""
+
+    weights: NDArray[np.float64]
+    yearly: int
+    daily: int
+
+    @property
+    def parameters(self) -> int:  # type: ignore[override]
+        return len(self.weights)
+
+    def predict(self, windows: Windows) -> Outputs:
+        step = windows.times[-1] - windows.times[-2]
+        rows = target_rows(windows.origins, windows.horizon)
+        beyond = np.maximum(rows - (len(windows.times) - 1), 0)  # steps after the end of the series
+        known = windows.times.to_numpy()[np.minimum(rows, len(windows.times) - 1)]
+        times = pd.DatetimeIndex((known + beyond * step.to_timedelta64()).ravel())
+        design = harmonic_design(times, self.yearly, self.daily)
+        return (design @ self.weights).reshape(rows.shape)
+
+
+def harmonic_design(times: pd.DatetimeIndex, yearly: int, daily: int) -> NDArray[np.float64]:
+    """A column of ones, then sine and cosine of 1..yearly cycles a year and 1..daily cycles a day."""
+    hour = 2 * np.pi * np.asarray((times - times.normalize()) / _DAY)
+    angles = [k * year_phase(times) for k in range(1, yearly + 1)] + [k * hour for k in range(1, daily + 1)]
+    waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+    return np.column_stack([np.ones(len(times)), *waves])

@@ -1,0 +1,47 @@
+"""Fully connected layers on the whole window laid out flat."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from backsight.models.network import Network
+from backsight.models.recipe import STRICT, Activation, Count, Rate
+from backsight.training.engine import keras_on_jax
+
+
+def _as_units(value: object) -> object:
+    """`100-50`, as people write it, or one number."""
+    if isinstance(value, str):
+        return tuple(int(part) if part.isdigit() else part for part in value.split("-"))
+    return (value,) if isinstance(value, int) else value
+
+
+@dataclass(frozen=True, config=STRICT)
+class Dense(Network):
+    """Dense layers; every lag of every feature has weights of its own.
+
+    Attributes:
+        units: of each hidden layer, in order; on the command line `units=100-50`.
+        activation: of the hidden layers.
+        dropout: share of the first hidden layer's outputs that is dropped while learning.
+
+    Source: Goodfellow, Bengio, Courville, "Deep Learning", chapter 6; dropout: Srivastava et al. 2014,
+    JMLR 15, 1929-1958.
+    """
+
+    units: Annotated[tuple[Count, ...], BeforeValidator(_as_units), Field(min_length=1)] = (100, 50)
+    activation: Activation = "relu"
+    dropout: Rate = 0.0
+    family: ClassVar[str] = "dense"
+
+    def build(self, lookback: int, features: int, horizon: int) -> Any:
+        keras = keras_on_jax()
+        layers = keras.layers
+        inputs = keras.Input((lookback, features), name="window")
+        x = layers.Flatten(name="lags")(inputs)  # (windows, lookback x features)
+        for place, units in enumerate(self.units, start=1):
+            x = layers.Dense(units, self.activation, name=f"dense_{place}")(x)
+            if place == 1 and self.dropout:
+                x = layers.Dropout(self.dropout, name="dropout")(x)
+        return keras.Model(inputs, layers.Dense(horizon, name="head")(x), name="dense")

@@ -1,0 +1,80 @@
+"""What every model is: a recipe that fits a forecaster that predicts."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from backsight.training.events import EpochDone
+from backsight.training.history import History
+from backsight.training.plan import Plan
+from backsight.vocabulary import Outputs
+from backsight.windows.windows import Windows
+
+#: Kinds of settings that several recipes have.
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Activation = Literal["relu", "tanh", "sigmoid", "linear", "elu", "selu", "gelu", "silu", "softplus"]
+
+#: pydantic's settings for every recipe: an unknown setting is an error.
+STRICT = ConfigDict(extra="forbid")
+
+OnEpoch = Callable[[EpochDone], None]
+
+
+def ignore(_: EpochDone) -> None:
+    """Takes no notice of an epoch."""
+
+
+class Forecaster(ABC):
+    """Fitted and immutable.
+
+    Attributes:
+        history: errors by epoch, of a network; None for the rest.
+        parameters: how many numbers were fitted; None where that says nothing (trees).
+        steps_back: how many steps up to the origin it reads beside its window.
+    """
+
+    history: History | None = None
+    parameters: int | None = None
+    steps_back: int = 1
+
+    @abstractmethod
+    def predict(self, windows: Windows) -> Outputs:
+        """Forecasts of shape (windows, horizon), in the target's unit.
+
+        A forecast reads nothing after its window's origin.
+        """
+
+
+class Recipe(ABC):
+    """Frozen settings of a model; subclasses are frozen dataclasses of plain values.
+
+    Attributes:
+        family: its name in JSON.
+        reads_window: whether lookback and features make a difference to it.
+        random: whether the seed makes a difference to it.
+    """
+
+    family: ClassVar[str]
+    reads_window: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+
+    @abstractmethod
+    def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
+        """A forecaster.
+
+        Args:
+            learn: training windows: the only ones that weights are fitted to.
+            check: validation windows, to choose by (when to stop, how strong a penalty).
+            plan: how networks are trained.
+            seed: of whatever is random.
+            on_epoch: told of every epoch.
+        """
+
+
+def mean_squared(errors: Outputs) -> float:
+    """The mean of the squares, over windows and leads."""
+    return float(np.mean(np.square(errors)))

@@ -1,0 +1,63 @@
+"""A Transformer encoder over the window."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic.dataclasses import dataclass
+
+from backsight.models.network import Network
+from backsight.models.recipe import STRICT, Activation, Count, Rate
+from backsight.training.engine import keras_on_jax
+
+
+@dataclass(frozen=True, config=STRICT)
+class Transformer(Network):
+    """Self-attention blocks with layer normalisation first; the head reads the last step.
+
+    Attributes:
+        units: width of the model; each head has units / heads of it.
+        layers: blocks, one upon the other.
+        heads: of the attention; they divide `units` among them.
+        activation: inside the feed-forward part, which is twice as wide.
+        dropout: share of each block's two outputs that is dropped while learning.
+
+    Source: Vaswani et al. 2017, NeurIPS 30; normalisation first: Xiong et al. 2020, ICML.
+    """
+
+    units: Count = 16
+    layers: Count = 1
+    heads: Count = 2
+    activation: Activation = "relu"
+    dropout: Rate = 0.0
+    family: ClassVar[str] = "transformer"
+
+    def __post_init__(self) -> None:
+        if self.units % self.heads:
+            raise ValueError(f"heads must divide units: {self.heads} heads don't divide {self.units} units")
+
+    def build(self, lookback: int, features: int, horizon: int) -> Any:
+        keras = keras_on_jax()
+        layers = keras.layers
+        inputs = keras.Input((lookback, features), name="window")
+        x = layers.Dense(self.units, name="embed")(inputs)  # (windows, lookback, units)
+        x = x + sinusoids(lookback, self.units)
+        for block in range(1, self.layers + 1):
+            y = layers.LayerNormalization(name=f"norm_{block}a")(x)
+            attention = layers.MultiHeadAttention(
+                self.heads, self.units // self.heads, name=f"attention_{block}"
+            )
+            x = x + layers.Dropout(self.dropout, name=f"dropout_{block}a")(attention(y, y))
+            y = layers.LayerNormalization(name=f"norm_{block}b")(x)
+            y = layers.Dense(2 * self.units, self.activation, name=f"widen_{block}")(y)
+            y = layers.Dense(self.units, name=f"narrow_{block}")(y)
+            x = x + layers.Dropout(self.dropout, name=f"dropout_{block}b")(y)
+        last = layers.LayerNormalization(name="norm")(x)[:, -1, :]  # (windows, units)
+        return keras.Model(inputs, layers.Dense(horizon, name="head")(last), name="transformer")
+
+
+def sinusoids(lookback: int, units: int) -> NDArray[np.float32]:
+    """Positions as sines and cosines of falling frequency: shape (lookback, units)."""
+    rate = 10_000.0 ** (-2 * (np.arange(units) // 2) / units)
+    angle = np.arange(lookback)[:, None] * rate
+    return np.where(np.arange(units) % 2, np.cos(angle), np.sin(angle)).astype(np.float32)

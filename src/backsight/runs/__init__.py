@@ -1,0 +1,1 @@
+"""Floor 7: carrying out a comparison."""

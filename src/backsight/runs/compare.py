@@ -1,0 +1,290 @@
+"""One comparison: every entry and seed fitted, all of them examined on the same days."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from time import perf_counter
+from typing import Any
+
+import pandas as pd
+
+from backsight.errors import RecipeError, SettingError
+from backsight.evaluation.exam import Exam
+from backsight.evaluation.leaderboard import leaderboard, seed_scores
+from backsight.models.recipe import Recipe
+from backsight.models.registry import BASELINES, as_recipe, split_models
+from backsight.runs.entry import Entry, make_entries
+from backsight.runs.fit import Fitted, fit_entry, predict_every_origin
+from backsight.runs.jobs import Job, carry_out
+from backsight.runs.progress import Progress, Silent
+from backsight.series.columns import require_column
+from backsight.series.series import Series
+from backsight.training.plan import Plan
+from backsight.windows.scaling import ScaleName
+from backsight.windows.split import Split, split_by_fractions
+
+Model = str | Recipe | Callable[..., Any]
+
+#: Networks of a comparison that names none.
+NETWORKS = ("dense", "rnn", "lstm", "gru")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What a comparison found.
+
+    Attributes:
+        series: the data.
+        exam: target, horizon and days.
+        plan: how networks were trained.
+        scale: how inputs and target were scaled for them.
+        entries: what was compared.
+        fitted: one an entry and seed that was finished, entry by entry.
+        forecasts: of every one of them on validation and test; see `evaluation.forecasts`.
+        seconds: that all of it took.
+        interrupted: whether Ctrl-C ended it before every fit was done.
+    """
+
+    series: Series
+    exam: Exam
+    plan: Plan
+    scale: ScaleName
+    entries: tuple[Entry, ...]
+    fitted: tuple[Fitted, ...]
+    forecasts: pd.DataFrame
+    seconds: float
+    interrupted: bool = False
+
+    @cached_property
+    def leaderboard(self) -> pd.DataFrame:
+        """Entries ranked by mean validation RMSE over seeds; see `evaluation.leaderboard`."""
+        return leaderboard(self.forecasts)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row an entry and seed, with its errors."""
+        return seed_scores(self.forecasts)
+
+    @property
+    def histories(self) -> pd.DataFrame:
+        """Training curves of the networks; see `history_rows`."""
+        return history_rows(self.fitted)
+
+    def members(self, entry: str) -> list[Fitted]:
+        """The fitted seeds of an entry.
+
+        Raises:
+            RecipeError: no entry of that name was finished.
+        """
+        members = [f for f in self.fitted if f.entry.name == entry]
+        if not members:
+            names = ", ".join(dict.fromkeys(f.entry.name for f in self.fitted))
+            raise RecipeError(f"There is no entry {entry!r}. The entries are {names}.")
+        return members
+
+    def predict(self, series: Series | None = None, entry: str | None = None) -> pd.DataFrame:
+        """The mean forecast of an entry's seeds at every origin of a series, the last one included.
+
+        Args:
+            series: with the same columns; the compared one without it.
+            entry: its name; the first of the leaderboard without it.
+
+        Returns:
+            one row a forecast: origin, lead, time, actual (NaN after the end), predicted. The last
+            `horizon` rows forecast what follows the series.
+
+        Raises:
+            RecipeError: no such entry.
+            ColumnError: the series lacks a column.
+        """
+        name = entry or str(self.leaderboard["entry"].iloc[0])
+        return predict_every_origin(self.members(name), series or self.series)
+
+
+def compare(
+    series: Series,
+    target: str,
+    *,
+    features: Iterable[str] = ("*",),
+    models: Iterable[Model] | str = NETWORKS,
+    lookback: Iterable[int] = (1, 3, 7, 30),
+    horizon: int = 1,
+    seeds: int = 5,
+    plan: Plan | None = None,
+    scale: ScaleName = "standard",
+    split: Split | None = None,
+    calendar: bool = False,
+    dropout: Sequence[float] = (),
+    baselines: bool = True,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Put models at several lookbacks through one exam.
+
+    Args:
+        series: the data.
+        target: the column to forecast.
+        features: globs of the columns to read; all of them without it.
+        models: names (with settings: "lstm(units=7)"), recipes, or functions that take an input shape and
+            return a `keras.Model`.
+        lookback: numbers of steps.
+        horizon: steps to forecast at once.
+        seeds: fits of each model that is random, with seeds 0, 1, ...
+        plan: how networks are trained.
+        scale: "standard" scales inputs, and the target for networks, by training rows; "none" does not.
+        split: the parts; 80, 10 and 10 % of the rows without it.
+        calendar: whether to read sine and cosine of the day of the year too.
+        dropout: rates; every model that has dropout is entered once with each.
+        baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
+            exam too, as they should.
+        workers: fits at a time; one a core without it.
+        progress: told what happens.
+
+    Raises:
+        ColumnError: no such target, or a glob that fits nothing.
+        RecipeError: no such model or setting.
+        SettingError: a number outside its range.
+        WindowError: the series is too short.
+
+    >>> import backsight
+    >>> series = backsight.load("seattle")
+    >>> found = compare(series, "temp_max", models=["ridge"], lookback=[3], seeds=1)
+    >>> list(found.leaderboard["entry"])[:2]
+    ['ridge_3', 'trees_3']
+    """
+    require_column(target, series.columns)
+    recipes = choose_recipes(models, dropout, baselines)
+    columns = series.select(features).columns
+    entries = make_entries(recipes, lookback, columns, calendar)
+    exam = Exam(target, check_count("horizon", horizon), split or split_by_fractions(len(series)))
+    return examine(series, exam, entries, seeds, plan or Plan(), scale, workers, progress or Silent())
+
+
+def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], baselines: bool) -> list[Recipe]:
+    """The recipes that were named, and the baselines before them; each once.
+
+    Raises:
+        RecipeError: unknown model, or a dropout outside its range.
+    """
+    names = split_models(models) if isinstance(models, str) else models
+    chosen: list[Recipe] = [as_recipe(name) for name in (BASELINES if baselines else ())]
+    for recipe in map(as_recipe, names):
+        rates = dropout if "dropout" in getattr(recipe, "__dataclass_fields__", ()) else ()
+        chosen += [as_recipe_with_dropout(recipe, rate) for rate in rates] or [recipe]
+    if not chosen:
+        raise RecipeError("No model was named. `backsight models` lists them.")
+    return list(dict.fromkeys(chosen))
+
+
+def as_recipe_with_dropout(recipe: Recipe, rate: float) -> Recipe:
+    """The recipe with another rate of dropout."""
+    from backsight.models.registry import with_settings
+
+    return with_settings(recipe, {"dropout": rate})
+
+
+def examine(
+    series: Series,
+    exam: Exam,
+    entries: Sequence[Entry],
+    seeds: int,
+    plan: Plan,
+    scale: ScaleName,
+    workers: int | None,
+    progress: Progress,
+) -> Comparison:
+    """Fit every entry and seed, then open the test days once, for all that were finished.
+
+    Raises:
+        SettingError: fewer than one seed.
+        Interrupted: Ctrl-C came before a single fit was finished.
+        BacksightError: whatever a fit raised.
+    """
+    began = perf_counter()
+    jobs = entry_jobs(series, exam, entries, seeds, plan, scale)
+    results = carry_out(jobs, workers, progress)
+    return conclude(series, exam, entries, plan, scale, results, perf_counter() - began)
+
+
+def entry_jobs(
+    series: Series, exam: Exam, entries: Sequence[Entry], seeds: int, plan: Plan, scale: ScaleName
+) -> list[Job[Fitted]]:
+    """One job an entry and seed; all entries of a seed before the next seed.
+
+    In that order different networks are compiled side by side, where the seeds of one network would wait
+    for the same program.
+    """
+    check_count("seeds", seeds)
+    return [
+        Job(entry.name, seed, partial(fit_entry, series, exam, entry, plan, scale, seed))
+        for seed in range(seeds)
+        for entry in entries
+        if seed == 0 or entry.recipe.random
+    ]
+
+
+def conclude(
+    series: Series,
+    exam: Exam,
+    entries: Sequence[Entry],
+    plan: Plan,
+    scale: ScaleName,
+    results: Sequence[Fitted | None],
+    seconds: float,
+) -> Comparison:
+    """Open the test days, once, and gather the forecasts of all that was finished."""
+    place = {entry.name: i for i, entry in enumerate(entries)}
+    finished = sorted((f for f in results if f is not None), key=lambda f: (place[f.entry.name], f.seed))
+    if not finished:
+        from backsight.errors import Interrupted
+
+        raise Interrupted
+    forecasts = pd.concat(
+        [f.sit(series, exam, part) for f in finished for part in ("validation", "test")],  # type: ignore[arg-type]
+        ignore_index=True,
+    )
+    return Comparison(
+        series,
+        exam,
+        plan,
+        scale,
+        tuple(entries),
+        tuple(finished),
+        forecasts,
+        seconds,
+        interrupted=len(finished) < len(results),
+    )
+
+
+def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:
+    """Training curves: one row an epoch with entry, seed, epoch, train_rmse, val_rmse, kept."""
+    tables = []
+    for f in fitted:
+        if (history := f.forecaster.history) is None:
+            continue
+        epochs = range(1, history.epochs + 1)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "entry": f.entry.name,
+                    "seed": f.seed,
+                    "epoch": epochs,
+                    "train_rmse": history.train_rmse,
+                    "val_rmse": history.val_rmse,
+                    "kept": [epoch == history.kept_epoch for epoch in epochs],
+                }
+            )
+        )
+    empty = pd.DataFrame(columns=["entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"])
+    return pd.concat(tables, ignore_index=True) if tables else empty
+
+
+def check_count(name: str, value: int) -> int:
+    """`value`, if it is 1 or more.
+
+    Raises:
+        SettingError: it is not.
+    """
+    if value < 1:
+        raise SettingError(f"{name.capitalize()} must be 1 or more; {value} was given.")
+    return value

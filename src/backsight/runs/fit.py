@@ -1,0 +1,96 @@
+"""The unit of work: one entry, one seed."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+
+from backsight.evaluation.exam import Exam, Part
+from backsight.evaluation.forecasts import forecast_rows
+from backsight.models.recipe import Forecaster, OnEpoch
+from backsight.runs.entry import Entry
+from backsight.series.series import Series
+from backsight.training.plan import Plan
+from backsight.vocabulary import Origins, Outputs
+from backsight.windows.scaling import ScaleName
+from backsight.windows.windows import View, fit_view, window_origins
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted forecaster and what it may see.
+
+    Attributes:
+        entry: what was fitted.
+        seed: with which seed.
+        view: columns, scaling, lookback and horizon, as learnt from the training rows.
+        forecaster: the fitted model.
+        train_windows: how many windows it learnt from.
+        seconds: that fitting took, compilation included.
+    """
+
+    entry: Entry
+    seed: int
+    view: View
+    forecaster: Forecaster
+    train_windows: int
+    seconds: float
+
+    def predict(self, series: Series, origins: Origins) -> Outputs:
+        """Forecasts of shape (windows, horizon), in the target's unit."""
+        return self.forecaster.predict(self.view.show(series, origins))
+
+    def sit(self, series: Series, exam: Exam, part: Part) -> pd.DataFrame:
+        """Forecasts rows of one part of an exam."""
+        windows = self.view.show(series, exam.origins(part))
+        predicted = self.forecaster.predict(windows)
+        return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part)
+
+
+def fit_entry(
+    series: Series, exam: Exam, entry: Entry, plan: Plan, scale: ScaleName, seed: int, on_epoch: OnEpoch
+) -> Fitted:
+    """Fit one entry with one seed: a pure function of its arguments.
+
+    Reads training and validation targets only.
+    """
+    began = perf_counter()
+    view = fit_view(
+        series,
+        exam.split,
+        exam.target,
+        entry.features,
+        lookback=entry.lookback,
+        horizon=exam.horizon,
+        calendar=entry.calendar,
+        scale=scale,
+    )
+    learn = view.show(series, window_origins(exam.split.train, entry.lookback, exam.horizon))
+    check = learn.at(exam.origins("validation"))
+    forecaster = entry.recipe.fit(learn, check, plan, seed, on_epoch)
+    return Fitted(entry, seed, view, forecaster, len(learn), perf_counter() - began)
+
+
+def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
+    """The mean forecast of several seeds at every origin of a series, the last one included.
+
+    Returns:
+        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted.
+    """
+    view = members[0].view
+    back = max(view.lookback, *(m.forecaster.steps_back for m in members))
+    origins = np.arange(back - 1, len(series), dtype=np.int32)
+    predicted = np.mean([m.predict(series, origins) for m in members], axis=0)
+    times = series.times.append(series.times_after(view.horizon))
+    actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
+    rows = (origins[:, None] + np.arange(1, view.horizon + 1)).ravel()
+    return pd.DataFrame(
+        {
+            "origin": np.repeat(series.times[origins].to_numpy(), view.horizon),
+            "lead": np.tile(np.arange(1, view.horizon + 1), len(origins)),
+            "time": times[rows],
+            "actual": actual[rows],
+            "predicted": predicted.ravel(),
+        }
+    )

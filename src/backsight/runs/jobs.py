@@ -1,0 +1,85 @@
+"""Fits side by side on a pool of threads, stopped cleanly by Ctrl-C."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from threading import Event
+from typing import Generic, TypeVar
+
+from backsight.errors import Interrupted, SettingError
+from backsight.models.recipe import OnEpoch
+from backsight.runs.progress import Progress
+from backsight.training.events import EpochDone
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Job(Generic[Result]):
+    """One fit.
+
+    Attributes:
+        name, seed: for people.
+        fit: does it; told whom to tell of epochs.
+    """
+
+    name: str
+    seed: int
+    fit: Callable[[OnEpoch], Result]
+
+
+def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progress) -> list[Result | None]:
+    """The results in the order of the jobs; None for those that Ctrl-C kept from finishing.
+
+    A job's result depends on nothing but the job, whatever runs beside it.
+
+    Args:
+        jobs: begun in this order.
+        workers: fits at a time; None takes as many as there are cores.
+        progress: told what happens.
+
+    Raises:
+        SettingError: fewer than one worker.
+        BacksightError: whatever a job raised; the others are stopped.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if workers is not None and workers < 1:
+        raise SettingError(f"Workers are threads, 1 or more; {workers} were given.")
+    stop = Event()
+
+    def run(job: Job[Result]) -> Result:
+        def on_epoch(done: EpochDone) -> None:
+            if stop.is_set():
+                raise Interrupted
+            progress.epoch(job.name, job.seed, done)
+
+        if stop.is_set():
+            raise Interrupted
+        result = job.fit(on_epoch)
+        progress.finished(job.name, job.seed)
+        return result
+
+    progress.started(len(jobs))
+    # BLAS on one thread: its sums, and so a fit's bytes, would depend on the number of cores otherwise.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers or cores()) as pool:
+        futures = [pool.submit(run, job) for job in jobs]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        except KeyboardInterrupt:
+            pass  # not swallowed: the caller sees which results are missing
+        finally:
+            stop.set()
+            for future in futures:
+                future.cancel()
+    failures = [f.exception() for f in futures if f.done() and not f.cancelled()]
+    for failure in failures:
+        if failure is not None and not isinstance(failure, Interrupted):
+            raise failure
+    return [f.result() if not f.cancelled() and f.exception() is None else None for f in futures]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,203 @@
+"""Series from files, strictly: a cell that breaks a rule is an error that names its line."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from backsight.errors import DataError
+from backsight.series.from_frame import (
+    OnDuplicate,
+    OnMissing,
+    find_time_column,
+    from_frame,
+    parse_times,
+)
+from backsight.series.series import Series
+
+#: What a cell without a value looks like, in lower case.
+MISSING = ("", "nan", "na", "n/a", "null", "none")
+SEPARATORS = (",", ";", "\t", "|")
+
+
+def read_series(
+    path: str | Path,
+    *,
+    time: str | None = None,
+    time_format: str | None = None,
+    encoding: str = "utf-8",
+    on_duplicate: OnDuplicate = "error",
+    on_missing: OnMissing = "error",
+    name: str | None = None,
+    units: dict[str, str] | None = None,
+) -> Series:
+    """Read a series from a CSV or Parquet file.
+
+    Args:
+        path: a `.parquet` or `.pq` file is read as Parquet, anything else as CSV with a header line.
+            Fields may be separated by comma, semicolon, tab or bar.
+        time: the column of times; without it, one called date, time or the like.
+        time_format: strptime format of the times, where they are not ISO 8601 or YYYYMMDD.
+        encoding: of a CSV file.
+        on_duplicate, on_missing: see `from_frame`.
+        name: what to call the series; the file's name without it.
+        units: unit by column.
+
+    Raises:
+        DataError: the file can't be read, or a rule is broken; the message names the line.
+        ColumnError: there is no column of times.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder. Name a CSV or Parquet file.")
+    if not path.exists():
+        raise DataError(f"There is no file {path}. Name a CSV or Parquet file, or one of `backsight data`.")
+    if path.suffix.lower() in (".parquet", ".pq"):
+        frame, where = _read_parquet(path), "row {}".format
+    else:
+        frame, lines = _read_csv(path, time, time_format, encoding)
+        where = lambda row: f"line {lines[row]}"  # noqa: E731
+    return from_frame(
+        frame,
+        time=time,
+        name=name or path.stem,
+        units=units,
+        on_duplicate=on_duplicate,
+        on_missing=on_missing,
+        where=where,
+    )
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow
+
+    try:
+        return pd.read_parquet(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}") from error
+
+
+def _read_csv(
+    path: Path, time: str | None, time_format: str | None, encoding: str
+) -> tuple[pd.DataFrame, list[int]]:
+    """The columns, typed, and the line number of each row."""
+    header, rows, lines = _read_rows(path, encoding)
+    cells = dict(zip(header, zip(*rows, strict=True), strict=True))
+    time_column = find_time_column(header, time)
+    where = lambda row: f"line {lines[row]}"  # noqa: E731
+    if time_column is None and _looks_like_times(cells[header[0]]):
+        time_column = header[0]
+    typed: dict[str, object] = {}
+    for name, column in cells.items():
+        if name == time_column:
+            typed[name] = parse_times(pd.Series(column, dtype=str), time_format, where)
+        else:
+            typed[name] = _numbers(name, column, lines)
+    frame = pd.DataFrame(typed)
+    return (frame.set_index(time_column) if time is None and time_column else frame), lines
+
+
+def _read_rows(path: Path, encoding: str) -> tuple[list[str], list[list[str]], list[int]]:
+    text = _decode(path, encoding)
+    if not text.strip():
+        raise DataError(f"{path} is empty. A CSV needs a header line and one row a step.")
+    head = text.split("\n", 1)[0]
+    separator = max(SEPARATORS, key=head.count)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True)
+    try:
+        header = [name.strip() for name in next(reader)]
+        _check_header(path, header)
+        rows, lines = [], []
+        blank = 0
+        for row in reader:
+            if not row:
+                blank = blank or reader.line_num
+                continue
+            if blank:
+                raise DataError(f"Line {blank} of {path.name} is empty, and rows follow it. Delete it.")
+            if len(row) != len(header):
+                raise DataError(
+                    f"Line {reader.line_num} of {path.name} has {len(row)} fields where the header has "
+                    f"{len(header)}. Every row needs one field a column."
+                )
+            rows.append(row)
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise DataError(f"Line {reader.line_num} of {path.name} is no CSV: {error}.") from error
+    if not rows:
+        raise DataError(f"{path.name} has a header and no rows.")
+    return header, rows, lines
+
+
+def _decode(path: Path, encoding: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror}.") from error
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") and encoding == "utf-8":
+        raise DataError(f"{path.name} is UTF-16, not UTF-8. Pass --encoding utf-16.")
+    try:
+        return raw.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except LookupError as error:
+        raise DataError(f"There is no encoding {encoding!r}. Try utf-8 or latin-1.") from error
+    except UnicodeError as error:
+        at = getattr(error, "start", 0)
+        line = raw.count(b"\n", 0, at) + 1
+        raise DataError(
+            f"Line {line} of {path.name} is not {encoding} (byte 0x{raw[at : at + 1].hex()}). "
+            f"Save the file as UTF-8, or name its encoding, for example --encoding latin-1."
+        ) from error
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if len(header) < 2:
+        raise DataError(
+            f"The header of {path.name} names one column, {header[0]!r}. A series needs a column of times "
+            f"and one of numbers, separated by comma, semicolon, tab or bar."
+        )
+    if "" in header:
+        raise DataError(f"Column {header.index('') + 1} of {path.name} has no name in the header line.")
+    if len(set(header)) < len(header):
+        twice = next(n for i, n in enumerate(header) if n in header[:i])
+        raise DataError(f"Two columns of {path.name} are called {twice!r}. Rename one of them.")
+    if all(_is_number(name) for name in header):
+        raise DataError(f"The first line of {path.name} holds numbers. It must name the columns.")
+
+
+def _numbers(name: str, column: tuple[str, ...], lines: list[int]) -> object:
+    """The column as float64, or as it is if none of its cells holds a number."""
+    try:
+        if any("_" in cell for cell in column):  # Python reads 1_000 as a number; a data file means text
+            raise ValueError
+        return np.array(column, dtype=np.str_).astype(np.float64)
+    except ValueError:
+        pass
+    numeric = [_is_number(cell) for cell in column]
+    missing = [cell.strip().lower() in MISSING for cell in column]
+    if not any(numeric):
+        return np.full(len(column), np.nan) if all(missing) else pd.Series(column, dtype=str)
+    for row, cell in enumerate(column):
+        if not (numeric[row] or missing[row]):
+            comma = " Numbers need a decimal point, not a comma." if _is_number(cell.replace(",", ".")) else ""
+            raise DataError(
+                f"Line {lines[row]}, column {name!r}: {cell[:40]!r} is not a number, and other rows of the "
+                f"column are. Mend the cell or leave it empty.{comma}"
+            )
+    return np.array([np.nan if m else float(c) for c, m in zip(column, missing, strict=True)])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell and cell.strip().lower() not in MISSING
+
+
+def _looks_like_times(column: tuple[str, ...]) -> bool:
+    return not _is_number(column[0]) and pd.to_datetime(column[0], errors="coerce") is not pd.NaT
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0].rstrip(".") + "."

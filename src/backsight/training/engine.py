@@ -1,0 +1,34 @@
+"""The one door to Keras and JAX: whoever needs them asks here, so that both are set up alike."""
+
+import os
+import sys
+from functools import cache
+from types import ModuleType
+
+from backsight.errors import SettingError
+
+#: XLA's own threads stay out of a program: seeds run side by side instead, and one thread adds up
+#: sums in one order, so that the same seed gives the same bytes whatever runs beside it.
+COMPILER_OPTIONS = {"xla_cpu_multi_thread_eigen": False}
+
+
+@cache
+def keras_on_jax() -> ModuleType:
+    """Keras 3, on its JAX backend.
+
+    Raises:
+        SettingError: this process has loaded Keras on another backend already.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "jax"
+    import jax
+    import keras
+
+    if keras.backend.backend() != "jax":
+        raise SettingError(
+            f"backsight trains on Keras's JAX backend, and this process has loaded Keras on "
+            f"{keras.backend.backend()!r}. Set KERAS_BACKEND=jax before Keras is imported."
+        )
+    # A program then runs in the thread that calls it, so a pool of n threads keeps n cores busy.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    return keras

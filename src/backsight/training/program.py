@@ -1,0 +1,183 @@
+"""One epoch as one compiled program.
+
+The series lies on the device once. A mini-batch is gathered from it by row number inside the program,
+so a window is never copied out and a lookback of 360 costs the memory of one of 3.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import Lock, RLock
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from backsight.training.batches import cut_batches
+from backsight.training.engine import COMPILER_OPTIONS, keras_on_jax
+from backsight.training.seeds import seeded
+from backsight.vocabulary import Outputs
+from backsight.windows.windows import Windows
+
+#: Windows a block when nothing is learnt: large enough to be fast, small enough to stay in the cache.
+BLOCK = 128
+
+Array = jax.Array
+
+
+class State(NamedTuple):
+    """All that changes from one training step to the next, as lists of arrays.
+
+    Attributes:
+        trainable: the weights.
+        other: seeds of dropout, moving averages and the like.
+        optimizer: Adam's moments, its step count and learning rate.
+    """
+
+    trainable: list[Array]
+    other: list[Array]
+    optimizer: list[Array]
+
+
+class Builder(Protocol):
+    """Builds the same network again and again; hashable, so that its program is compiled once."""
+
+    def build(self, lookback: int, features: int, horizon: int) -> Any:
+        """A `keras.Model` from (windows, lookback, features) to (windows, horizon)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A network's training epoch and its predictions, compiled for the shapes they meet.
+
+    Attributes:
+        model: the network as Keras describes it; its own weights are never used.
+        lookback, horizon: lengths of its windows' inputs and outputs.
+    """
+
+    model: Any
+    optimizer: Any
+    lookback: int
+    horizon: int
+    _compiled: dict[Any, Any] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def start(self, model: Any) -> State:
+        """The state before the first step, with the weights of a freshly built model of this kind."""
+        return State(
+            [v.value for v in model.trainable_variables],
+            [v.value for v in model.non_trainable_variables],
+            [v.value for v in self.optimizer.variables],
+        )
+
+    def run_epoch(self, state: State, inputs: Any, targets: Any, learn: Any, check: Any) -> tuple[State, Any, Any]:
+        """Every training batch once, then the validation loss.
+
+        Args:
+            state: before the epoch.
+            inputs: shape (steps, features).
+            targets: shape (steps,), scaled.
+            learn, check: origins and weights of the training and validation batches, each of shape
+                (batches, batch size); see `cut_batches`.
+
+        Returns:
+            state after the epoch; mean squared training error, gathered while learning; mean squared
+            validation error.
+        """
+        return self._run(_epoch, state, inputs, targets, *learn, *check)  # type: ignore[no-any-return]
+
+    def predict(self, state: State, windows: Windows) -> Outputs:
+        """Forecasts of shape (windows, horizon), in the target's unit."""
+        if not len(windows):
+            return np.empty((0, self.horizon))
+        # Blocks of one size, whatever the number of windows: one program, and a window's forecast
+        # does not depend on how many others are asked for.
+        blocks, _ = cut_batches(windows.origins, BLOCK)
+        inputs = jnp.asarray(windows.inputs)
+        outputs = [
+            np.asarray(self._run(_predict, state.trainable, state.other, inputs, block)) for block in blocks
+        ]
+        scaled = np.concatenate(outputs)[: len(windows)].astype(np.float64)
+        return scaled * windows.target_scale + windows.target_mean
+
+    def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function of this file, compiled; each set of shapes is compiled once, by one thread."""
+        shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(arguments))
+        key = (function, shapes)
+        with self._lock:
+            if key not in self._compiled:
+                traced = jax.jit(lambda *a: function(self, *a)).lower(*arguments)
+                self._compiled[key] = traced.compile(compiler_options=COMPILER_OPTIONS)
+        return self._compiled[key](*arguments)
+
+
+_BUILDING = RLock()
+
+
+@lru_cache(maxsize=64)
+def _program(builder: Builder, lookback: int, features: int, horizon: int, learning_rate: float) -> Program:
+    model = seeded(lambda: builder.build(lookback, features, horizon), seed=0)
+    optimizer = keras_on_jax().optimizers.Adam(learning_rate)
+    optimizer.build(model.trainable_variables)
+    return Program(model, optimizer, lookback, horizon)
+
+
+def program_for(builder: Builder, lookback: int, features: int, horizon: int, learning_rate: float) -> Program:
+    """The program of this network and these shapes: entries and seeds that share them share it."""
+    with _BUILDING:
+        return _program(builder, lookback, features, horizon, learning_rate)
+
+
+def _gather(program: Program, inputs: Array, origins: Array) -> Array:
+    """The windows of these origins: (batch, lookback, features)."""
+    return inputs[origins[:, None] + jnp.arange(1 - program.lookback, 1)]
+
+
+def _squared_error(program: Program, outputs: Array, targets: Array, origins: Array, weights: Array) -> Array:
+    """Sum over a batch of the squared errors, averaged over leads; filled-up windows weigh nothing."""
+    truth = targets[origins[:, None] + jnp.arange(1, program.horizon + 1)]  # (batch, horizon)
+    return jnp.sum(weights * jnp.mean((outputs - truth) ** 2, axis=1))
+
+
+def _epoch(
+    program: Program,
+    state: State,
+    inputs: Array,
+    targets: Array,
+    origins: Array,
+    weights: Array,
+    check_origins: Array,
+    check_weights: Array,
+) -> tuple[State, Array, Array]:
+    model, optimizer = program.model, program.optimizer
+
+    def loss(trainable: Any, other: Any, o: Array, w: Array) -> tuple[Array, tuple[Any, Array]]:
+        outputs, other, penalties = model.stateless_call(
+            trainable, other, _gather(program, inputs, o), training=True, return_losses=True
+        )
+        error = _squared_error(program, outputs, targets, o, w)
+        return error / jnp.sum(w) + sum(penalties), (other, error)
+
+    def step(state: State, batch: tuple[Array, Array]) -> tuple[State, Array]:
+        (_, (other, error)), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.trainable, state.other, *batch
+        )
+        trainable, moments = optimizer.stateless_apply(state.optimizer, gradient, state.trainable)
+        return State(trainable, other, moments), error
+
+    state, errors = jax.lax.scan(step, state, (origins, weights))
+
+    def check(batch: tuple[Array, Array]) -> Array:
+        o, w = batch
+        outputs = _predict(program, state.trainable, state.other, inputs, o)
+        return _squared_error(program, outputs, targets, o, w)
+
+    checked = jax.lax.map(check, (check_origins, check_weights))
+    return state, jnp.sum(errors) / jnp.sum(weights), jnp.sum(checked) / jnp.sum(check_weights)
+
+
+def _predict(program: Program, trainable: Any, other: Any, inputs: Array, origins: Array) -> Array:
+    windows = _gather(program, inputs, origins)
+    outputs, _ = program.model.stateless_call(trainable, other, windows, training=False)
+    return outputs  # (batch, horizon), scaled
