@@ -1,10 +1,116 @@
-"""How far back should a forecaster look, and which sequence layer is worth it?
+"""Says how far back a forecaster should look, and which sequence layer is worth it.
 
 >>> import backsight
 >>> series = backsight.load("seattle")
 >>> found = backsight.compare(series, "temp_max", models=["ridge"], lookback=[3, 7], seeds=1)
->>> found.leaderboard[["entry", "val_rmse", "test_rmse"]].shape
-(7, 3)
+>>> list(found.leaderboard.columns[:4])
+['entry', 'seeds', 'val_rmse', 'val_sd']
+
+Names are loaded when they are first used: importing backsight imports neither pandas nor Keras.
 """
-from backsight.series.catalogue import load
-from backsight.runs.compare import compare
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backsight.errors import (
+        BacksightError as BacksightError,
+    )
+    from backsight.errors import (
+        ColumnError as ColumnError,
+    )
+    from backsight.errors import (
+        DataError as DataError,
+    )
+    from backsight.errors import (
+        DatasetUnavailable as DatasetUnavailable,
+    )
+    from backsight.errors import (
+        ExamError as ExamError,
+    )
+    from backsight.errors import (
+        RecipeError as RecipeError,
+    )
+    from backsight.errors import (
+        SettingError as SettingError,
+    )
+    from backsight.errors import (
+        WindowError as WindowError,
+    )
+    from backsight.models.recipe import Forecaster as Forecaster
+    from backsight.models.recipe import Recipe as Recipe
+    from backsight.models.registry import RECIPES as RECIPES
+    from backsight.models.registry import as_recipe as as_recipe
+    from backsight.report.plots import (
+        plot_history as plot_history,
+    )
+    from backsight.report.plots import (
+        plot_leaderboard as plot_leaderboard,
+    )
+    from backsight.report.plots import (
+        plot_lesson as plot_lesson,
+    )
+    from backsight.runs.compare import Comparison as Comparison
+    from backsight.runs.compare import compare as compare
+    from backsight.runs.lesson import Lesson as Lesson
+    from backsight.runs.lesson import run_lesson as run_lesson
+    from backsight.series.catalogue import CATALOGUE as CATALOGUE
+    from backsight.series.catalogue import load as load
+    from backsight.series.from_frame import from_frame as from_frame
+    from backsight.series.read import read_series as read_series
+    from backsight.series.series import Series as Series
+    from backsight.training.plan import Plan as Plan
+    from backsight.windows.split import (
+        Split as Split,
+    )
+    from backsight.windows.split import (
+        split_by_dates as split_by_dates,
+    )
+    from backsight.windows.split import (
+        split_by_fractions as split_by_fractions,
+    )
+
+#: Every public name, and the module it lives in. A test compares this list with the imports above.
+_HOME = {
+    "BacksightError": "errors",
+    "CATALOGUE": "series.catalogue",
+    "ColumnError": "errors",
+    "Comparison": "runs.compare",
+    "DataError": "errors",
+    "DatasetUnavailable": "errors",
+    "ExamError": "errors",
+    "Forecaster": "models.recipe",
+    "Lesson": "runs.lesson",
+    "Plan": "training.plan",
+    "RECIPES": "models.registry",
+    "Recipe": "models.recipe",
+    "RecipeError": "errors",
+    "Series": "series.series",
+    "SettingError": "errors",
+    "Split": "windows.split",
+    "WindowError": "errors",
+    "as_recipe": "models.registry",
+    "compare": "runs.compare",
+    "from_frame": "series.from_frame",
+    "load": "series.catalogue",
+    "plot_history": "report.plots",
+    "plot_leaderboard": "report.plots",
+    "plot_lesson": "report.plots",
+    "read_series": "series.read",
+    "run_lesson": "runs.lesson",
+    "split_by_dates": "windows.split",
+    "split_by_fractions": "windows.split",
+}
+
+__version__ = "0.1.0"
+__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'backsight' has no attribute {name!r}")
+    return getattr(import_module(f"backsight.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

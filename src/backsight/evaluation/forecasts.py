@@ -22,6 +22,8 @@ from backsight.windows.windows import Windows, target_rows
 KEY = ["part", "origin", "lead", "time"]
 COLUMNS = ["entry", "seed", *KEY, "actual", "predicted"]
 
+NO_FORECASTS = pd.DataFrame(columns=COLUMNS)
+
 
 def forecast_rows(windows: Windows, predicted: Outputs, *, entry: str, seed: int, part: str) -> pd.DataFrame:
     """Forecasts rows of one entry, seed and part.

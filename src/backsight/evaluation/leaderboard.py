@@ -15,7 +15,7 @@ def seed_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
     """
     scores = []
     for (entry, seed), rows in forecasts.groupby(["entry", "seed"], sort=False):
-        parts = {part: r for part, r in rows.groupby("part")}
+        parts = dict(iter(rows.groupby("part")))
         val, test = parts["validation"], parts.get("test")
         pair = None if test is None else (test["actual"], test["predicted"])
         scores.append(
@@ -28,7 +28,7 @@ def seed_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
                 "test_bias": bias(*pair) if pair else np.nan,
             }
         )
-    return pd.DataFrame(scores)
+    return pd.DataFrame(scores, columns=["entry", "seed", "val_rmse", "test_rmse", "test_mae", "test_bias"])
 
 
 def leaderboard(forecasts: pd.DataFrame) -> pd.DataFrame:

@@ -43,7 +43,7 @@ class Climatology(Recipe):
         daily = self.harmonics if step < _DAY else 0
         design = harmonic_design(times, yearly, daily)
         weights, *_ = np.linalg.lstsq(design, learn.targets[rows], rcond=None)
-        return ClimatologyForecaster(weights, yearly, daily)
+        return ClimatologyForecaster(np.asarray(weights, dtype=np.float64), yearly, daily)
 
 
 @plain_dataclass(frozen=True, eq=False)

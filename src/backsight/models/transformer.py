@@ -44,9 +44,7 @@ class Transformer(Network):
         x = x + sinusoids(lookback, self.units)
         for block in range(1, self.layers + 1):
             y = layers.LayerNormalization(name=f"norm_{block}a")(x)
-            attention = layers.MultiHeadAttention(
-                self.heads, self.units // self.heads, name=f"attention_{block}"
-            )
+            attention = layers.MultiHeadAttention(self.heads, self.units // self.heads, name=f"attention_{block}")
             x = x + layers.Dropout(self.dropout, name=f"dropout_{block}a")(attention(y, y))
             y = layers.LayerNormalization(name=f"norm_{block}b")(x)
             y = layers.Dense(2 * self.units, self.activation, name=f"widen_{block}")(y)

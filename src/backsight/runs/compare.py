@@ -240,7 +240,7 @@ def conclude(
 
         raise Interrupted
     forecasts = pd.concat(
-        [f.sit(series, exam, part) for f in finished for part in ("validation", "test")],  # type: ignore[arg-type]
+        [f.sit(series, exam, part) for f in finished for part in ("validation", "test")],
         ignore_index=True,
     )
     return Comparison(

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 
-import numpy as np
+import pandas as pd
 
-from backsight.evaluation.exam import Exam
-from backsight.evaluation.metrics import rmse
-from backsight.models.recipe import Recipe
+from backsight.evaluation.exam import Exam, Part
+from backsight.evaluation.forecasts import NO_FORECASTS
+from backsight.evaluation.leaderboard import seed_scores
+from backsight.models.recipe import OnEpoch, Recipe
 from backsight.models.recurrent import Recurrent
 from backsight.models.registry import RECIPES, recipe_name
-from backsight.runs.compare import Comparison, conclude, check_count, entry_jobs
+from backsight.runs.compare import Comparison, check_count, conclude, entry_jobs, history_rows
 from backsight.runs.entry import Entry, make_entries
 from backsight.runs.fit import Fitted, fit_entry
 from backsight.runs.jobs import Job, carry_out
@@ -66,14 +67,18 @@ class RowResult:
         row: of the lesson.
         exam: its own: each row of the lesson has other test days.
         fitted: one a finished seed.
-        val_rmse, test_rmse: one a finished seed, in the target's unit.
+        forecasts: of them on validation and test; see `evaluation.forecasts`.
     """
 
     row: LessonRow
     exam: Exam
     fitted: tuple[Fitted, ...]
-    val_rmse: tuple[float, ...]
-    test_rmse: tuple[float, ...]
+    forecasts: pd.DataFrame
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One line a finished seed; see `evaluation.leaderboard.seed_scores`."""
+        return seed_scores(self.forecasts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +98,16 @@ class Lesson:
     comparison: Comparison
     published: bool
     seconds: float
+
+    @property
+    def histories(self) -> pd.DataFrame:
+        """Training curves of the lesson's rows; see `history_rows`."""
+        return history_rows(f for result in self.rows for f in result.fitted)
+
+    @property
+    def forecasts(self) -> pd.DataFrame:
+        """Forecasts of the lesson's rows, each on its own days; see `evaluation.forecasts`."""
+        return pd.concat([result.forecasts for result in self.rows], ignore_index=True)
 
 
 def run_lesson(
@@ -121,28 +136,34 @@ def run_lesson(
     began = perf_counter()
     check_count("seeds", seeds)
     columns = series.select(local).columns
-    row_jobs = [
-        Job(row.name, seed, partial(_fit_row, series, target, columns, row, seed))
-        for seed in range(seeds)
-        for row in LESSON
-        if seed == 0 or row.recipe.random
-    ]
+    of_rows = row_jobs(series, target, columns, seeds)
     # The exam of the lesson's own 30-day rows, so that its days can be compared with the lesson's.
     exam = Exam(target, 1, split_by_fractions(len(series), first=30))
     entries = lesson_entries(columns, series.columns)
     plan = Plan()
     exam_jobs = entry_jobs(series, exam, entries, seeds, plan, "standard")
     # Stable: all of a seed before the next one, the lesson's rows before the exam.
-    jobs = sorted(row_jobs + exam_jobs, key=lambda job: job.seed)
-    by_job = dict(zip(map(id, jobs), carry_out(jobs, workers, progress or Silent()), strict=True))
+    jobs = sorted(of_rows + exam_jobs, key=lambda job: job.seed)
+    results = carry_out(jobs, workers, progress or Silent())
+    by_job = dict(zip(map(id, jobs), results, strict=True))
     comparison = conclude(
         series, exam, entries, plan, "standard", [by_job[id(j)] for j in exam_jobs], perf_counter() - began
     )
     rows = []
     for row in LESSON:
-        done = [by_job[id(job)] for job in row_jobs if job.name == row.name]
-        rows.append(_score_row(series, target, row, [f for f in done if f is not None]))
+        done = [by_job[id(job)] for job in of_rows if job.name == row.name]
+        rows.append(_examine_row(series, target, row, [f for f in done if f is not None]))
     return Lesson(series, tuple(rows), comparison, series.name == "basel", perf_counter() - began)
+
+
+def row_jobs(series: Series, target: str, columns: tuple[str, ...], seeds: int) -> list[Job[Fitted]]:
+    """One job a row of the lesson and seed."""
+    return [
+        Job(row.name, seed, partial(_fit_row, series, target, columns, row, seed))
+        for seed in range(seeds)
+        for row in LESSON
+        if seed == 0 or row.recipe.random
+    ]
 
 
 def lesson_entries(local: tuple[str, ...], everywhere: tuple[str, ...]) -> list[Entry]:
@@ -165,9 +186,7 @@ def lesson_entries(local: tuple[str, ...], everywhere: tuple[str, ...]) -> list[
     entries += [Entry(f"{name}_{n}+calendar", gentle, n, local, calendar=True) for n in (3, 30)]
     if set(everywhere) > set(local):
         count = len(everywhere)
-        entries += [
-            Entry(f"{recipe}_3 of all {count}", r[recipe], 3, everywhere) for recipe in ("ridge", "trees")
-        ]
+        entries += [Entry(f"{recipe}_3 of all {count}", r[recipe], 3, everywhere) for recipe in ("ridge", "trees")]
         entries.append(Entry(f"{name}_3+calendar of all {count}", gentle, 3, everywhere, calendar=True))
     return entries
 
@@ -179,19 +198,16 @@ def lesson_exam(series: Series, target: str, row: LessonRow) -> tuple[Series, Ex
 
 
 def _fit_row(
-    series: Series, target: str, columns: tuple[str, ...], row: LessonRow, seed: int, on_epoch: object
+    series: Series, target: str, columns: tuple[str, ...], row: LessonRow, seed: int, on_epoch: OnEpoch
 ) -> Fitted:
     taken, exam = lesson_exam(series, target, row)
     entry = Entry(row.name, row.recipe, row.lookback, columns)
     plan = Plan(batch_size=row.batch_size, keep="last")
-    return fit_entry(taken, exam, entry, plan, "none", seed, on_epoch)  # type: ignore[arg-type]
+    return fit_entry(taken, exam, entry, plan, "none", seed, on_epoch)
 
 
-def _score_row(series: Series, target: str, row: LessonRow, fitted: Sequence[Fitted]) -> RowResult:
+def _examine_row(series: Series, target: str, row: LessonRow, fitted: Sequence[Fitted]) -> RowResult:
     taken, exam = lesson_exam(series, target, row)
-    errors: dict[str, list[float]] = {"validation": [], "test": []}
-    for part, found in errors.items():
-        for f in fitted:
-            rows = f.sit(taken, exam, part)  # type: ignore[arg-type]
-            found.append(rmse(rows["actual"], np.asarray(rows["predicted"])))
-    return RowResult(row, exam, tuple(fitted), tuple(errors["validation"]), tuple(errors["test"]))
+    parts: tuple[Part, ...] = ("validation", "test")
+    tables = [f.sit(taken, exam, part) for f in fitted for part in parts]
+    return RowResult(row, exam, tuple(fitted), pd.concat(tables, ignore_index=True) if tables else NO_FORECASTS)

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from backsight.evaluation.descents import second_descent
+from backsight.models.breakdown import one_line, parameter_breakdown
 from backsight.models.network import NetworkForecaster
 from backsight.models.own import Own
-from backsight.models.breakdown import one_line, parameter_breakdown
 from backsight.models.registry import recipe_name, recipe_to_json
 from backsight.runs.compare import Comparison
 from backsight.runs.entry import Entry
@@ -112,8 +112,8 @@ def _row_record(result: RowResult, published: bool) -> Record:
         "breakdown": one_line(parameter_breakdown(forecaster.program.model)) if is_network else "",  # type: ignore[union-attr]
         "published_rmse": row.published_rmse if published else None,
         "seeds": [f.seed for f in result.fitted],
-        "test_rmse": _plain(result.test_rmse),
-        "val_rmse": _plain(result.val_rmse),
+        "test_rmse": _plain(result.scores["test_rmse"]),
+        "val_rmse": _plain(result.scores["val_rmse"]),
         **_training(result.fitted),
     }
 

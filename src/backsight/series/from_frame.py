@@ -27,7 +27,7 @@ def from_frame(
     units: Mapping[str, str] | None = None,
     on_duplicate: OnDuplicate = "error",
     on_missing: OnMissing = "error",
-    where: Callable[[int], str] = "row {}".format,
+    where: Callable[[int], str] = lambda row: f"row {row + 1}",
 ) -> Series:
     """A Series from a DataFrame; nothing is repaired unless asked for.
 
@@ -59,9 +59,9 @@ def from_frame(
     numbers.index = times
     if on_duplicate != "error" and times.has_duplicates:
         by_time = numbers.groupby(level=0)
-        numbers = {"first": by_time.first, "last": by_time.last, "mean": by_time.mean}[on_duplicate]()
+        numbers = by_time.agg(on_duplicate)
         # Repeats are gone, so rows no longer sit where the file has them.
-        where = lambda row: f"step {row + 1}"  # noqa: E731
+        where = lambda row: f"step {row + 1}"
     if len(numbers) < 3:
         raise DataError(f"A series needs at least 3 rows; {name} has {len(numbers)}.")
     numbers = _evenly_spaced(numbers, where, fill=on_missing == "ffill")
@@ -105,7 +105,7 @@ def _split_off_times(
         raise DataError(f"Two columns are called {twice!r}. Rename one of them.")
     column = find_time_column(list(frame.columns), time)
     if column is None:
-        column = next((c for c in frame if pd.api.types.is_datetime64_any_dtype(frame[c])), None)
+        column = next((c for c in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[c])), None)
     if column is not None:
         times, frame = parse_times(frame[column], None, where), frame.drop(columns=column)
     elif isinstance(frame.index, pd.DatetimeIndex):
@@ -203,7 +203,7 @@ def _evenly_spaced(numbers: pd.DataFrame, where: Callable[[int], str], fill: boo
         place = np.array([p.ordinal for p in periods]) - periods[0].ordinal
         stride = int(pd.Series(np.diff(place)).mode()[0])
         place, uneven = np.divmod(place, max(stride, 1))
-        full = pd.PeriodIndex.from_ordinals(
+        full = pd.PeriodIndex.from_ordinals(  # type: ignore[attr-defined]  # the stubs lack it
             periods[0].ordinal + stride * np.arange(place[-1] + 1), freq=periods.freq
         ).to_timestamp()
     strays = np.flatnonzero((uneven != 0) | (np.diff(place, prepend=-1) == 0))

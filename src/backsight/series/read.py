@@ -1,6 +1,8 @@
 """Series from files, strictly: a cell that breaks a rule is an error that names its line."""
 
 import csv
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +56,11 @@ def read_series(
     if not path.exists():
         raise DataError(f"There is no file {path}. Name a CSV or Parquet file, or one of `backsight data`.")
     if path.suffix.lower() in (".parquet", ".pq"):
-        frame, where = _read_parquet(path), "row {}".format
+        frame = _read_parquet(path)
+        where = _row
     else:
         frame, lines = _read_csv(path, time, time_format, encoding)
-        where = lambda row: f"line {lines[row]}"  # noqa: E731
+        where = partial(_line, lines)
     return from_frame(
         frame,
         time=time,
@@ -78,20 +81,17 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}") from error
 
 
-def _read_csv(
-    path: Path, time: str | None, time_format: str | None, encoding: str
-) -> tuple[pd.DataFrame, list[int]]:
+def _read_csv(path: Path, time: str | None, time_format: str | None, encoding: str) -> tuple[pd.DataFrame, list[int]]:
     """The columns, typed, and the line number of each row."""
     header, rows, lines = _read_rows(path, encoding)
     cells = dict(zip(header, zip(*rows, strict=True), strict=True))
     time_column = find_time_column(header, time)
-    where = lambda row: f"line {lines[row]}"  # noqa: E731
     if time_column is None and _looks_like_times(cells[header[0]]):
         time_column = header[0]
     typed: dict[str, object] = {}
     for name, column in cells.items():
         if name == time_column:
-            typed[name] = parse_times(pd.Series(column, dtype=str), time_format, where)
+            typed[name] = parse_times(pd.Series(column, dtype=str), time_format, partial(_line, lines))
         else:
             typed[name] = _numbers(name, column, lines)
     frame = pd.DataFrame(typed)
@@ -167,12 +167,9 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _numbers(name: str, column: tuple[str, ...], lines: list[int]) -> object:
     """The column as float64, or as it is if none of its cells holds a number."""
-    try:
-        if any("_" in cell for cell in column):  # Python reads 1_000 as a number; a data file means text
-            raise ValueError
-        return np.array(column, dtype=np.str_).astype(np.float64)
-    except ValueError:
-        pass
+    if not any("_" in cell for cell in column):  # Python reads 1_000 as a number; a data file means text
+        with suppress(ValueError):
+            return np.array(column, dtype=np.str_).astype(np.float64)
     numeric = [_is_number(cell) for cell in column]
     missing = [cell.strip().lower() in MISSING for cell in column]
     if not any(numeric):
@@ -197,6 +194,14 @@ def _is_number(cell: str) -> bool:
 
 def _looks_like_times(column: tuple[str, ...]) -> bool:
     return not _is_number(column[0]) and pd.to_datetime(column[0], errors="coerce") is not pd.NaT
+
+
+def _row(row: int) -> str:
+    return f"row {row + 1}"
+
+
+def _line(lines: list[int], row: int) -> str:
+    return f"line {lines[row]}"
 
 
 def _first_line(error: Exception) -> str:

@@ -129,11 +129,8 @@ def as_time(text: str) -> pd.Timestamp:
     Raises:
         DataError: it is no such time.
     """
-    try:
-        time = pd.Timestamp(text)
-    except ValueError:
-        time = pd.NaT
-    if time is pd.NaT:
+    time = pd.to_datetime(text, errors="coerce")
+    if not isinstance(time, pd.Timestamp):
         raise DataError(f"{text!r} is not a date. Write it as 2009-01-04 or 2009-01-04T12:00.")
     return time
 

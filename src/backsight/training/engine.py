@@ -9,7 +9,7 @@ from backsight.errors import SettingError
 
 #: XLA's own threads stay out of a program: seeds run side by side instead, and one thread adds up
 #: sums in one order, so that the same seed gives the same bytes whatever runs beside it.
-COMPILER_OPTIONS = {"xla_cpu_multi_thread_eigen": False}
+COMPILER_OPTIONS: dict[str, str | bool] = {"xla_cpu_multi_thread_eigen": False}
 
 
 @cache
@@ -30,5 +30,5 @@ def keras_on_jax() -> ModuleType:
             f"{keras.backend.backend()!r}. Set KERAS_BACKEND=jax before Keras is imported."
         )
     # A program then runs in the thread that calls it, so a pool of n threads keeps n cores busy.
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
-    return keras
+    jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
+    return sys.modules["keras"]

@@ -4,7 +4,7 @@ The series lies on the device once. A mini-batch is gathered from it by row numb
 so a window is never copied out and a lookback of 360 costs the memory of one of 3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock, RLock
@@ -40,7 +40,7 @@ class State(NamedTuple):
     optimizer: list[Array]
 
 
-class Builder(Protocol):
+class Builder(Hashable, Protocol):
     """Builds the same network again and again; hashable, so that its program is compiled once."""
 
     def build(self, lookback: int, features: int, horizon: int) -> Any:
@@ -85,7 +85,7 @@ class Program:
             state after the epoch; mean squared training error, gathered while learning; mean squared
             validation error.
         """
-        return self._run(_epoch, state, inputs, targets, *learn, *check)  # type: ignore[no-any-return]
+        return self._run(_epoch, state, inputs, targets, *learn, *check)
 
     def predict(self, state: State, windows: Windows) -> Outputs:
         """Forecasts of shape (windows, horizon), in the target's unit."""
@@ -95,9 +95,7 @@ class Program:
         # does not depend on how many others are asked for.
         blocks, _ = cut_batches(windows.origins, BLOCK)
         inputs = jnp.asarray(windows.inputs)
-        outputs = [
-            np.asarray(self._run(_predict, state.trainable, state.other, inputs, block)) for block in blocks
-        ]
+        outputs = [np.asarray(self._run(_predict, state.trainable, state.other, inputs, block)) for block in blocks]
         scaled = np.concatenate(outputs)[: len(windows)].astype(np.float64)
         return scaled * windows.target_scale + windows.target_mean
 
@@ -160,9 +158,7 @@ def _epoch(
         return error / jnp.sum(w) + sum(penalties), (other, error)
 
     def step(state: State, batch: tuple[Array, Array]) -> tuple[State, Array]:
-        (_, (other, error)), gradient = jax.value_and_grad(loss, has_aux=True)(
-            state.trainable, state.other, *batch
-        )
+        (_, (other, error)), gradient = jax.value_and_grad(loss, has_aux=True)(state.trainable, state.other, *batch)
         trainable, moments = optimizer.stateless_apply(state.optimizer, gradient, state.trainable)
         return State(trainable, other, moments), error
 

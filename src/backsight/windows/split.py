@@ -36,8 +36,7 @@ class Split:
         for name, part in self.parts.items():
             if not len(part) or part.step != 1 or part.start < 0:
                 raise WindowError(
-                    f"The {name} part would hold no row. Give it a larger share, a longer series, "
-                    f"or a smaller gap."
+                    f"The {name} part would hold no row. Give it a larger share, a longer series, or a smaller gap."
                 )
         for (a, first), (b, second) in (
             (("train", self.train), ("validation", self.validation)),
@@ -113,6 +112,4 @@ def split_by_dates(series: Series, validation: str, test: str, gap: int = 0, fir
 
 
 def _cut(steps: int, first: int, validation: int, test: int, gap: int) -> Split:
-    return Split(
-        range(first, validation - gap), range(validation, test - gap), range(test, steps), gap
-    )
+    return Split(range(first, validation - gap), range(validation, test - gap), range(test, steps), gap)

@@ -1,0 +1,43 @@
+# The short commands for people and for CI. Each makes the environment first if it is not there.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: help demo test check bench clean
+
+help:
+	@echo "make demo    install, then run the lesson and its exam with three seeds"
+	@echo "make test    install, then run the tests"
+	@echo "make check   lint, format, types, floors"
+	@echo "make bench   time and weigh backsight against Keras (minutes)"
+	@echo "make clean   remove the environment"
+
+$(VENV)/user: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/developer: $(VENV)/user
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/user
+	$(BIN)/backsight lesson --seeds 3
+
+test: $(VENV)/developer
+	$(BIN)/python -m pytest --numprocesses 2
+
+check: $(VENV)/developer
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_floors.py
+
+bench: $(VENV)/developer
+	$(BIN)/python benchmarks/lesson_against_keras.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf $(VENV)

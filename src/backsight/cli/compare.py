@@ -1,0 +1,150 @@
+"""`backsight compare`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from backsight.cli.options import (
+    Json,
+    Seeds,
+    Workers,
+    check_outputs,
+    choose_split,
+    parse_counts,
+    parse_rates,
+    split_globs,
+)
+
+
+def compare(
+    data: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a name of `backsight data`.")],
+    target: Annotated[str | None, typer.Option(help="The column to forecast.")] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB ...", help="Columns to read, such as 'BASEL_*'; all of them without it."),
+    ] = None,
+    lookback: Annotated[str, typer.Option(help="Numbers of steps to look back.")] = "1,3,7,30",
+    horizon: Annotated[int, typer.Option(help="Steps to forecast at once.")] = 1,
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Names of `backsight models`, with settings if you like: 'gru,lstm(units=7,layers=2)'; "
+            "or module:function for a function of yours that returns a keras.Model."
+        ),
+    ] = "dense,rnn,lstm,gru",
+    seeds: Seeds = 5,
+    dropout: Annotated[
+        str | None, typer.Option(metavar="P[,P...]", help="Dropout of every model that has it, once with each.")
+    ] = None,
+    patience: Annotated[int, typer.Option(help="Epochs without a lower validation loss before a network stops.")] = 10,
+    epochs: Annotated[int, typer.Option(help="Epochs of a network, at most.")] = 200,
+    batch_size: Annotated[int, typer.Option(help="Windows a training step.")] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.001,
+    keep: Annotated[Literal["best", "last"], typer.Option(help="The epoch whose weights a network keeps.")] = "best",
+    scale: Annotated[
+        Literal["standard", "none"],
+        typer.Option(help="Standardise by the training rows, or leave numbers as they are."),
+    ] = "standard",
+    calendar: Annotated[bool, typer.Option("--calendar", help="Read sine and cosine of the day of year too.")] = False,
+    baselines: Annotated[
+        bool, typer.Option(help="Let persistence, seasonal, climatology, ridge and trees sit the exam too.")
+    ] = True,
+    gap: Annotated[int, typer.Option(help="Rows left out before validation and before test.")] = 0,
+    split: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.8,0.1,0.1",
+    validation_from: Annotated[str | None, typer.Option(metavar="DATE", help="First validation day.")] = None,
+    test_from: Annotated[str | None, typer.Option(metavar="DATE", help="First test day.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Leave out earlier rows.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Leave out later rows.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Only so many rows, from the start.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")] = None,
+    time_format: Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")] = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    on_duplicate: Annotated[
+        Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
+    ] = "error",
+    on_missing: Annotated[
+        Literal["error", "ffill"], typer.Option(help="What to do with missing rows and cells: stop, or carry forward.")
+    ] = "error",
+    workers: Workers = None,
+    json: Json = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write plots and CSVs of histories and forecasts here.")
+    ] = None,
+) -> None:
+    """Put models at several lookbacks through one exam, on any series.
+
+    [bold]Examples[/bold]
+
+      backsight compare seattle --target temp_max --models ridge,lstm --lookback 3,30
+
+      backsight compare basel --features 'BASEL_*' --lookback 3 --models 'lstm(units=16)' --dropout 0,0.3 --calendar
+
+      backsight compare sales.csv --target units --models my_module:build --json result.json --out result
+    """
+    check_outputs(json, out)
+    lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
+
+    from backsight.cli.screen import print_json, progress_bar, results_console
+    from backsight.errors import SettingError
+    from backsight.report.files import write_files
+    from backsight.report.output import comparison_files
+    from backsight.report.sentences import exam_sentences
+    from backsight.report.tables import exam_table
+    from backsight.runs.compare import compare as run_comparison
+    from backsight.runs.record import comparison_record
+    from backsight.series.catalogue import CATALOGUE, load
+    from backsight.training.plan import make_plan
+
+    plan = make_plan(batch_size=batch_size, epochs=epochs, learning_rate=learning_rate, patience=patience, keep=keep)
+    reading = {
+        "time": time,
+        "time_format": time_format,
+        "encoding": encoding,
+        "on_duplicate": on_duplicate,
+        "on_missing": on_missing,
+    }
+    series = load(data, **reading)
+    if first or last:
+        series = series.between(first, last)
+    if rows is not None:
+        series = series.head(rows)
+    if target is None:
+        if data not in CATALOGUE:
+            raise SettingError(f"Name the column to forecast with --target. {data} has {', '.join(series.columns)}.")
+        target = CATALOGUE[data].target
+    globs = split_globs(features) or ["*"]
+    console = results_console(json)
+    if series.left_out and features is None:
+        console.print(f"Left out, since they hold text: {', '.join(series.left_out)}.", markup=False)
+    with progress_bar() as progress:
+        found = run_comparison(
+            series,
+            target,
+            features=globs,
+            models=models,
+            lookback=lookbacks,
+            horizon=horizon,
+            seeds=seeds,
+            plan=plan,
+            scale=scale,
+            split=choose_split(series, split, validation_from, test_from, gap),
+            calendar=calendar,
+            dropout=rates,
+            baselines=baselines,
+            workers=workers,
+            progress=progress,
+        )
+    record = comparison_record(found)
+    console.print(exam_table(record["exam"]))
+    console.print()
+    for sentence in exam_sentences(record["exam"]):
+        console.print(f"- {sentence}", markup=False)
+    print_json(record, json)
+    if out is not None:
+        files = comparison_files(record, found.leaderboard, found.histories, found.forecasts)
+        write_files(out, files)
+        console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+    if found.interrupted:
+        console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)
+        raise typer.Exit(130)

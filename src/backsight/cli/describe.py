@@ -1,0 +1,96 @@
+"""`backsight describe`."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from backsight.cli.options import Json
+
+#: Training windows of the lesson: 80 % of the windows of its 3,654 days.
+LESSON_DAYS = 3654
+
+
+def describe(
+    model: Annotated[str, typer.Argument(help="A name of `backsight models`, with settings if you like.")],
+    lookback: Annotated[int, typer.Option(help="Steps in its window.")] = 30,
+    features: Annotated[int, typer.Option(help="Columns it reads.")] = 9,
+    horizon: Annotated[int, typer.Option(help="Steps it forecasts at once.")] = 1,
+    windows: Annotated[
+        int | None, typer.Option(help="Training windows, for the ratio; those of the lesson's days without it.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Print a model's layers, where its parameters sit, and how much data there is for each.
+
+    [bold]Examples[/bold]
+
+      backsight describe lstm_stacked
+
+      backsight describe 'dense(units=100-50)' --lookback 1 --features 9
+    """
+    from backsight.cli.screen import print_json, results_console
+    from backsight.models.breakdown import parameter_breakdown
+    from backsight.models.network import Network
+    from backsight.models.registry import as_recipe, recipe_name
+    from backsight.runs.compare import check_count
+    from backsight.training.seeds import seeded
+    from backsight.windows.split import split_by_fractions
+
+    for name, value in (("lookback", lookback), ("features", features), ("horizon", horizon)):
+        check_count(name, value)
+    recipe = as_recipe(model)
+    count = (
+        windows
+        if windows is not None
+        else len(split_by_fractions(max(LESSON_DAYS, 5 * lookback), first=lookback).train)
+    )
+    check_count("windows", count)
+    console = results_console(json)
+    name = recipe_name(recipe)
+    what = (type(recipe).__doc__ or "").split("\n", 1)[0]
+    console.print(f"{name}: {what}", markup=False)
+    if not isinstance(recipe, Network):
+        console.print("It is no network and has no layers; `backsight models` says more of it.")
+        print_json({"name": name, "parameters": None, "layers": []}, json)
+        return
+    layers = parameter_breakdown(seeded(lambda: recipe.build(lookback, features, horizon), seed=0))
+    table = Table(box=None, pad_edge=False)
+    for column, justify in (
+        ("layer", "left"),
+        ("kind", "left"),
+        ("output", "left"),
+        ("parameters", "right"),
+        ("of which", "left"),
+    ):
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for layer in layers:
+        shape = ", ".join("windows" if n is None else str(n) for n in layer.output_shape)
+        lines = [f"{part.kind}: {part.formula} = {part.count:,}" for part in layer.parts] or [""]
+        table.add_row(escape(layer.name), layer.kind, f"({shape})", f"{layer.count:,}", lines[0])
+        for line in lines[1:]:
+            table.add_row("", "", "", "", line)
+    console.print(table)
+    total = sum(layer.count for layer in layers)
+    assumed = "" if windows is not None else f" (the training part of {max(LESSON_DAYS, 5 * lookback):,} rows)"
+    ratio = count / total if total else float("inf")
+    verdict = "more parameters than windows: overparameterized" if ratio < 1 else "fewer parameters than windows"
+    console.print(
+        f"\nTotal: {total:,} parameters. With {count:,} training windows{assumed}, data:parameters is "
+        f"{ratio:.2f} ({verdict}).",
+        markup=False,
+    )
+    print_json(
+        {
+            "name": name,
+            "parameters": total,
+            "windows": count,
+            "data_to_parameters": ratio,
+            "layers": [
+                {"name": x.name, "kind": x.kind, "parameters": x.count, "parts": [vars(p) for p in x.parts]}
+                for x in layers
+            ],
+        },
+        json,
+    )

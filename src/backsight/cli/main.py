@@ -1,0 +1,86 @@
+"""The program `backsight`: its commands, and how errors end it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from backsight import __version__
+from backsight.cli.compare import compare
+from backsight.cli.describe import describe
+from backsight.cli.lesson import lesson
+from backsight.cli.lists import data, models
+from backsight.errors import BacksightError, Interrupted
+
+app = typer.Typer(
+    name="backsight",
+    help="How far back should a forecaster look, and which sequence layer is worth it?",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (lesson, compare, describe, models, data):
+    app.command()(command)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"backsight {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns the exit code: 0, 2 after an error, 130 after Ctrl-C.
+
+    Args:
+        arguments: without the program's name; those of the process without it.
+    """
+    try:
+        code = app(args=spread_features(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+    except (BacksightError, typer.TyperException) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        print(f"Error: {message}", file=sys.stderr)
+        return 2
+    except (Interrupted, KeyboardInterrupt, typer.Abort):
+        print("Stopped. Nothing was finished, so nothing was written.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # as when the output is piped into `head`
+        sys.stderr.close()
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def spread_features(arguments: Sequence[str]) -> list[str]:
+    """Let `--features` take several globs: `--features A* B*` becomes `--features A* --features B*`.
+
+    >>> spread_features(["compare", "x.csv", "--features", "A*", "B*", "--seeds", "2"])
+    ['compare', 'x.csv', '--features', 'A*', '--features', 'B*', '--seeds', '2']
+    """
+    spread: list[str] = []
+    globs = -1  # how many have followed the last --features; -1 where none is open
+    for argument in arguments:
+        if argument == "--features":
+            globs = 0
+        elif argument.startswith("-"):
+            globs = -1
+        elif globs >= 0:
+            globs += 1
+            if globs > 1:
+                spread.append("--features")
+        spread.append(argument)
+    return spread
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""What is printed, and the progress of long work."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from backsight.runs.progress import Silent
+from backsight.training.events import EpochDone
+
+
+def results_console(json: Path | None = None) -> Console:
+    """Where tables and sentences go: standard error if standard output carries the JSON.
+
+    A pipe gets lines as long as they need to be, and no colours.
+    """
+    console = Console(stderr=json is not None and str(json) == "-", highlight=False)
+    return (
+        console
+        if console.is_terminal and console.width >= 100
+        else Console(file=console.file, width=160, highlight=False)
+    )
+
+
+def print_json(record: dict[str, Any], json: Path | None) -> None:
+    """Write a record where `--json` says, if it says so."""
+    from json import dumps
+
+    from backsight.report.files import write_json
+
+    if json is None:
+        return
+    if str(json) == "-":
+        print(dumps(record, indent=1, allow_nan=False))
+    else:
+        write_json(json, record)
+
+
+class Bar(Silent):
+    """A progress bar: fits done, what is trained just now, time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("loading Keras and JAX", total=None)
+        self._lock = Lock()
+
+    def started(self, jobs: int) -> None:
+        self._progress.update(self._task, total=jobs)
+
+    def epoch(self, job: str, seed: int, done: EpochDone) -> None:
+        with self._lock:
+            self._progress.update(
+                self._task,
+                description=f"{job} seed {seed}: epoch {done.epoch}/{done.epochs}, validation RMSE "
+                f"{done.val_rmse:.3f}, best {done.best_val_rmse:.3f}",
+            )
+
+    def finished(self, job: str, seed: int) -> None:
+        with self._lock:
+            self._progress.advance(self._task)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Silent]:
+    """A bar on standard error where that is a terminal, and silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield Silent()
+        return
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("fits"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress)

@@ -1,0 +1,1 @@
+"""Floor 8: stored results to tables, sentences, plots and files; knows no model."""

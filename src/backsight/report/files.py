@@ -1,0 +1,70 @@
+"""Results as files: all of them or none, and never half a file."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from backsight.errors import SettingError
+
+Writer = Callable[[Path], object]
+
+
+def check_file(path: Path) -> None:
+    """Make sure, before any long work, that a file can be written there.
+
+    Raises:
+        SettingError: it can't; the message says why.
+    """
+    if path.is_dir():
+        raise SettingError(f"{path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise SettingError(f"There is no folder {path.parent} to write {path.name} into. Make it first.")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise SettingError(f"{path} can't be written: no permission.")
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure, before any long work, that files can be written into this folder, or that it can be made.
+
+    Raises:
+        SettingError: it can't; the message says why.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder} is a file; name a folder to write into.")
+    existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise SettingError(f"{folder} can't be made: no permission to write into {existing}.")
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record as JSON, whole or not at all.
+
+    Raises:
+        SettingError: it can't be written.
+    """
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    write_files(path.parent, {path.name: lambda p: p.write_text(text, encoding="utf-8")})
+
+
+def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
+    """Write several files into a folder: each is finished beside it before any of them is put in place.
+
+    Args:
+        folder: made if it is not there.
+        writers: by file name, each is given the path to write to.
+
+    Raises:
+        SettingError: the disk is full or the folder can't be written; earlier files are as they were.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as stage:
+            for name, write in writers.items():
+                write(Path(stage) / name)
+            for name in writers:
+                Path(stage, name).replace(folder / name)
+    except OSError as error:
+        raise SettingError(f"{folder} can't be written: {error.strerror or error}.") from error

@@ -1,0 +1,62 @@
+"""The files of a result folder."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from backsight.report.files import Writer
+from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
+
+Record = dict[str, Any]
+
+
+def comparison_files(
+    record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+) -> dict[str, Writer]:
+    """Writers by file name: the leaderboard, the forecasts, and the training curves if there are any.
+
+    Args:
+        record: of the comparison; see `runs.record`.
+        board: see `evaluation.leaderboard`.
+        histories: see `runs.compare.history_rows`.
+        forecasts: see `evaluation.forecasts`.
+    """
+    unit = record["exam"]["unit"]
+    files: dict[str, Writer] = {
+        "leaderboard.csv": board.to_csv,
+        "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
+        "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+    }
+    if not histories.empty:
+        files |= {
+            "histories.csv": lambda path: histories.to_csv(path, index=False),
+            "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
+        }
+    return files
+
+
+def lesson_files(
+    record: Record,
+    board: pd.DataFrame,
+    histories: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    lesson_histories: pd.DataFrame,
+    lesson_forecasts: pd.DataFrame,
+) -> dict[str, Writer]:
+    """Writers by file name: those of the exam, and the lesson's own table, curves and forecasts."""
+    unit = record["exam"]["unit"]
+    return {
+        "lesson.png": lambda path: _save(plot_lesson(record["rows"], unit=unit), path),
+        "lesson_training_curves.png": lambda path: plot_histories(lesson_histories, unit).savefig(path, dpi=110),
+        "lesson_histories.csv": lambda path: lesson_histories.to_csv(path, index=False),
+        "lesson_forecasts.csv": lambda path: lesson_forecasts.to_csv(path, index=False),
+        **comparison_files(record, board, histories, forecasts),
+    }
+
+
+def _save(ax: Axes, path: Path) -> None:
+    assert isinstance(ax.figure, Figure)
+    ax.figure.savefig(path, dpi=150)

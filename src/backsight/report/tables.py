@@ -1,0 +1,106 @@
+"""Tables for a terminal, from records (see `runs.record`)."""
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+Record = dict[str, Any]
+Errors = Sequence[float | None]
+
+
+def lesson_table(record: Record) -> Table:
+    """The rows of the lesson beside their published test RMSE."""
+    unit = _in_unit(record["exam"]["unit"])
+    table = _table(f"As in the lesson: its rows, splits, unscaled inputs, last weights (test RMSE{unit})")
+    _columns(table, "row", "parameters", "train/val/test", "epochs", "seconds", "published", "here", "range")
+    for row in record["rows"]:
+        published = row["published_rmse"]
+        table.add_row(
+            escape(row["name"]),
+            f"{row['parameters']:,}" if row["parameters"] is not None else "",
+            f"{row['train']}/{row['val']}/{row['test']}",
+            show_range(row["epochs"]) if any(row["epochs"]) else "",
+            f"{fmean(row['seconds']):.1f}" if row["seconds"] else "",
+            f"{published:.2f}" if published is not None else "",
+            show_mean(row["test_rmse"]),
+            show_errors_range(row["test_rmse"]),
+        )
+    return table
+
+
+def exam_table(exam: Record) -> Table:
+    """The leaderboard: entries ranked on validation, errors as mean and standard deviation over seeds."""
+    title = (
+        f"On the same exam: {exam['target']}, test days {exam['first']} to {exam['last']} ({exam['days']}), "
+        f"ranked on {exam['validation']['first']} to {exam['validation']['last']} (RMSE{_in_unit(exam['unit'])})"
+    )
+    table = _table(title)
+    _columns(table, "rank", "entry", "parameters", "windows", "seconds", "validation", "test", "test range")
+    for entry in exam["entries"]:
+        table.add_row(
+            str(entry["rank"]),
+            escape(entry["name"]),
+            f"{entry['parameters']:,}" if entry["parameters"] is not None else "",
+            f"{entry['train_windows']:,}",
+            f"{fmean(entry['seconds']):.1f}",
+            show_mean(entry["val_rmse"]),
+            show_mean(entry["test_rmse"]),
+            show_errors_range(entry["test_rmse"]),
+        )
+    return table
+
+
+def breakdown_lines(record: Record) -> list[str]:
+    """One line a network of the lesson: where its parameters sit."""
+    return [f"{row['name']}: {row['breakdown']}" for row in record["rows"] if row["breakdown"]]
+
+
+def show_mean(errors: Errors) -> str:
+    """Mean and, over several seeds, standard deviation.
+
+    >>> show_mean([3.0, 3.5, 4.0]), show_mean([3.0]), show_mean([3.0, None])
+    ('3.500 ± 0.500', '3.000', 'failed')
+    """
+    if not errors:
+        return ""
+    finite = [e for e in errors if e is not None]
+    if len(finite) < len(errors):
+        return "failed"
+    return f"{fmean(finite):.3f}" + (f" ± {stdev(finite):.3f}" if len(finite) > 1 else "")
+
+
+def show_errors_range(errors: Errors) -> str:
+    """Smallest and largest over several seeds, or how many failed.
+
+    >>> show_errors_range([3.0, 3.5]), show_errors_range([3.0]), show_errors_range([3.0, None])
+    ('3.00 .. 3.50', '', '1 of 2 seeds failed')
+    """
+    finite = [e for e in errors if e is not None]
+    if len(finite) < len(errors):
+        return f"{len(errors) - len(finite)} of {len(errors)} seeds failed"
+    return f"{min(finite):.2f} .. {max(finite):.2f}" if len(finite) > 1 else ""
+
+
+def show_range(numbers: Sequence[int]) -> str:
+    """Smallest and largest, once if they are the same.
+
+    >>> show_range([12, 40]), show_range([7, 7])
+    ('12 .. 40', '7')
+    """
+    return f"{min(numbers)} .. {max(numbers)}" if min(numbers) < max(numbers) else str(numbers[0])
+
+
+def _in_unit(unit: str) -> str:
+    return f", {unit}" if unit else ""
+
+
+def _table(title: str) -> Table:
+    return Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+
+
+def _columns(table: Table, *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify="left" if name in ("row", "entry") else "right", no_wrap=True)
