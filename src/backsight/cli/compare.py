@@ -1,7 +1,7 @@
 """`backsight compare`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,12 @@ from backsight.cli.options import (
     parse_rates,
     split_globs,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from backsight.runs.compare import Comparison
+    from backsight.series.series import Series
 
 
 def compare(
@@ -85,43 +91,21 @@ def compare(
     check_outputs(json, out)
     lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
 
-    from backsight.cli.screen import print_json, progress_bar, results_console
-    from backsight.errors import SettingError
-    from backsight.report.files import write_files
-    from backsight.report.output import comparison_files
-    from backsight.report.sentences import exam_sentences
-    from backsight.report.tables import exam_table
+    from backsight.cli.screen import progress_bar, results_console
     from backsight.runs.compare import compare as run_comparison
-    from backsight.runs.record import comparison_record
-    from backsight.series.catalogue import CATALOGUE, load
     from backsight.training.plan import make_plan
 
     plan = make_plan(batch_size=batch_size, epochs=epochs, learning_rate=learning_rate, patience=patience, keep=keep)
-    reading = {
-        "time": time,
-        "time_format": time_format,
-        "encoding": encoding,
-        "on_duplicate": on_duplicate,
-        "on_missing": on_missing,
-    }
-    series = load(data, **reading)
-    if first or last:
-        series = series.between(first, last)
-    if rows is not None:
-        series = series.head(rows)
-    if target is None:
-        if data not in CATALOGUE:
-            raise SettingError(f"Name the column to forecast with --target. {data} has {', '.join(series.columns)}.")
-        target = CATALOGUE[data].target
-    globs = split_globs(features) or ["*"]
+    reading = {"time": time, "time_format": time_format, "encoding": encoding}
+    series = _load(data, first, last, rows, **reading, on_duplicate=on_duplicate, on_missing=on_missing)
     console = results_console(json)
     if series.left_out and features is None:
         console.print(f"Left out, since they hold text: {', '.join(series.left_out)}.", markup=False)
     with progress_bar() as progress:
         found = run_comparison(
             series,
-            target,
-            features=globs,
+            target or _default_target(data, series),
+            features=split_globs(features) or ["*"],
             models=models,
             lookback=lookbacks,
             horizon=horizon,
@@ -135,6 +119,44 @@ def compare(
             workers=workers,
             progress=progress,
         )
+    _show(found, console, json, out)
+    if found.interrupted:
+        raise typer.Exit(130)
+
+
+def _load(data: str, first: str | None, last: str | None, rows: int | None, **reading: object) -> "Series":
+    """The series, read as asked for and cut to the rows asked for."""
+    from backsight.series.catalogue import load
+
+    series = load(data, **reading)
+    if first or last:
+        series = series.between(first, last)
+    return series if rows is None else series.head(rows)
+
+
+def _default_target(data: str, series: "Series") -> str:
+    """The target that the catalogue names.
+
+    Raises:
+        SettingError: the data is no dataset of the catalogue.
+    """
+    from backsight.errors import SettingError
+    from backsight.series.catalogue import CATALOGUE
+
+    if data not in CATALOGUE:
+        raise SettingError(f"Name the column to forecast with --target. {data} has {', '.join(series.columns)}.")
+    return CATALOGUE[data].target
+
+
+def _show(found: "Comparison", console: "Console", json: Path | None, out: Path | None) -> None:
+    """Print the leaderboard and what it says; write what was asked for."""
+    from backsight.cli.screen import print_json
+    from backsight.report.files import write_files
+    from backsight.report.output import comparison_files
+    from backsight.report.sentences import exam_sentences
+    from backsight.report.tables import exam_table
+    from backsight.runs.record import comparison_record
+
     record = comparison_record(found)
     console.print(exam_table(record["exam"]))
     console.print()
@@ -147,4 +169,3 @@ def compare(
         console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
     if found.interrupted:
         console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)
-        raise typer.Exit(130)

@@ -1,6 +1,6 @@
 """`backsight describe`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -8,7 +8,10 @@ from rich.table import Table
 
 from backsight.cli.options import Json
 
-#: Training windows of the lesson: 80 % of the windows of its 3,654 days.
+if TYPE_CHECKING:
+    from backsight.models.breakdown import LayerParameters
+
+#: Days of the lesson's data; the ratio of data to parameters is shown for its training part.
 LESSON_DAYS = 3654
 
 
@@ -41,11 +44,8 @@ def describe(
     for name, value in (("lookback", lookback), ("features", features), ("horizon", horizon)):
         check_count(name, value)
     recipe = as_recipe(model)
-    count = (
-        windows
-        if windows is not None
-        else len(split_by_fractions(max(LESSON_DAYS, 5 * lookback), first=lookback).train)
-    )
+    rows = max(LESSON_DAYS, 5 * lookback)
+    count = windows if windows is not None else len(split_by_fractions(rows, first=lookback).train)
     check_count("windows", count)
     console = results_console(json)
     name = recipe_name(recipe)
@@ -56,41 +56,34 @@ def describe(
         print_json({"name": name, "parameters": None, "layers": []}, json)
         return
     layers = parameter_breakdown(seeded(lambda: recipe.build(lookback, features, horizon), seed=0))
-    table = Table(box=None, pad_edge=False)
-    for column, justify in (
-        ("layer", "left"),
-        ("kind", "left"),
-        ("output", "left"),
-        ("parameters", "right"),
-        ("of which", "left"),
-    ):
-        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for layer in layers:
-        shape = ", ".join("windows" if n is None else str(n) for n in layer.output_shape)
-        lines = [f"{part.kind}: {part.formula} = {part.count:,}" for part in layer.parts] or [""]
-        table.add_row(escape(layer.name), layer.kind, f"({shape})", f"{layer.count:,}", lines[0])
-        for line in lines[1:]:
-            table.add_row("", "", "", "", line)
-    console.print(table)
     total = sum(layer.count for layer in layers)
-    assumed = "" if windows is not None else f" (the training part of {max(LESSON_DAYS, 5 * lookback):,} rows)"
     ratio = count / total if total else float("inf")
+    console.print(_layer_table(layers))
+    assumed = "" if windows is not None else f" (the training part of {rows:,} rows)"
     verdict = "more parameters than windows: overparameterized" if ratio < 1 else "fewer parameters than windows"
     console.print(
         f"\nTotal: {total:,} parameters. With {count:,} training windows{assumed}, data:parameters is "
         f"{ratio:.2f} ({verdict}).",
         markup=False,
     )
-    print_json(
-        {
-            "name": name,
-            "parameters": total,
-            "windows": count,
-            "data_to_parameters": ratio,
-            "layers": [
-                {"name": x.name, "kind": x.kind, "parameters": x.count, "parts": [vars(p) for p in x.parts]}
-                for x in layers
-            ],
-        },
-        json,
-    )
+    record = {"name": name, "parameters": total, "windows": count, "data_to_parameters": ratio}
+    print_json({**record, "layers": [_layer_record(layer) for layer in layers]}, json)
+
+
+def _layer_table(layers: "tuple[LayerParameters, ...]") -> Table:
+    """One line a layer, and one more for each further array of weights."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("layer", "kind", "output", "parameters", "of which"):
+        table.add_column(column, justify="right" if column == "parameters" else "left", no_wrap=True)
+    for layer in layers:
+        shape = ", ".join("windows" if n is None else str(n) for n in layer.output_shape)
+        lines = [f"{part.kind}: {part.formula} = {part.count:,}" for part in layer.parts] or [""]
+        table.add_row(escape(layer.name), layer.kind, f"({shape})", f"{layer.count:,}", lines[0])
+        for line in lines[1:]:
+            table.add_row("", "", "", "", line)
+    return table
+
+
+def _layer_record(layer: "LayerParameters") -> dict[str, Any]:
+    parts = [vars(part) for part in layer.parts]
+    return {"name": layer.name, "kind": layer.kind, "parameters": layer.count, "parts": parts}

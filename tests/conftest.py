@@ -1,0 +1,59 @@
+"""Data and small settings that several tests share."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backsight.errors import DatasetUnavailable
+from backsight.evaluation.exam import Exam
+from backsight.series.catalogue import CATALOGUE, load, local_file
+from backsight.series.series import Series
+from backsight.training.plan import Plan
+from backsight.windows.split import split_by_fractions
+
+#: Shapes that every test of a network shares, so that its program is compiled once a process.
+STEPS, LOOKBACK, HORIZON = 150, 4, 2
+
+
+def make_toy(steps: int = STEPS, seed: int = 0) -> Series:
+    """Three columns that know a little of each other; `y` is the target."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((2, steps))
+    y = 10 + 3 * np.roll(a, 1) + np.sin(np.arange(steps) / 5) + 0.1 * b
+    times = pd.date_range("2020-01-01", periods=steps, freq="D", name="time")
+    return Series("toy", times, np.column_stack([y, a, b]), ("y", "a", "b"))
+
+
+@pytest.fixture
+def toy() -> Series:
+    return make_toy()
+
+
+@pytest.fixture
+def toy_exam() -> Exam:
+    return Exam("y", HORIZON, split_by_fractions(STEPS))
+
+
+@pytest.fixture
+def short_plan() -> Plan:
+    return Plan(epochs=2, batch_size=16)
+
+
+@pytest.fixture(scope="session")
+def basel() -> Series:
+    """The lesson's data; a test that needs it can't run on a machine without it and without a network."""
+    try:
+        at_hand = local_file(CATALOGUE["basel"])
+    except DatasetUnavailable as error:
+        pytest.fail(str(error))
+    if at_hand is None:
+        pytest.skip("the Basel data is not on this machine: `backsight data basel` fetches it")
+    return load("basel")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_each() -> None:
+    """Tests run in several processes; a library's own threads would only get in each other's way."""
+    os.environ["OMP_NUM_THREADS"] = "1"

@@ -1,0 +1,111 @@
+"""Every recipe of the registry against every law, and every law against a planted violation."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backsight.errors import WindowError
+from backsight.models.registry import RECIPES
+from backsight.windows.split import split_by_fractions
+from backsight.windows.windows import window_origins
+from laws import (
+    FitsAllRows,
+    Normalising,
+    Peeking,
+    ScalesByAllRows,
+    law_alone_or_together,
+    law_future,
+    law_order,
+    law_poison_after_training,
+    law_poison_after_validation,
+)
+
+every_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
+
+
+@every_recipe
+def test_poison_after_training(recipe):
+    law_poison_after_training(recipe)
+
+
+@every_recipe
+def test_poison_after_validation(recipe):
+    law_poison_after_validation(recipe)
+
+
+@every_recipe
+def test_future(recipe):
+    law_future(recipe)
+
+
+@every_recipe
+def test_alone_or_together(recipe):
+    law_alone_or_together(recipe)
+
+
+@pytest.mark.parametrize(
+    ("law", "violation"),
+    [
+        (law_poison_after_training, FitsAllRows()),
+        (law_poison_after_training, ScalesByAllRows()),
+        (law_poison_after_validation, FitsAllRows()),
+        (law_future, Peeking()),
+        (law_alone_or_together, Normalising()),
+    ],
+)
+def test_a_planted_violation_is_caught(law, violation):
+    with pytest.raises(AssertionError):
+        law(violation)
+
+
+sizes = {
+    "steps": st.integers(20, 120),
+    "lookback": st.integers(1, 15),
+    "horizon": st.integers(1, 6),
+    "stride": st.integers(1, 5),
+    "gap": st.integers(0, 6),
+    "shares": st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.2, 0.2), (0.5, 0.25, 0.25)]),
+}
+
+
+def cut(steps, lookback, horizon, stride, gap, shares):
+    split = split_by_fractions(steps, shares, gap)
+    return split, {name: window_origins(part, lookback, horizon, stride) for name, part in split.parts.items()}
+
+
+@given(**sizes)
+def test_order(steps, lookback, horizon, stride, gap, shares):
+    try:
+        split, origins = cut(steps, lookback, horizon, stride, gap, shares)
+    except WindowError:
+        return  # too short for such a gap, and says so
+    law_order(split, gap, lookback, horizon, origins)
+
+
+@given(**sizes)
+def test_order_catches_an_origin_too_late(steps, lookback, horizon, stride, gap, shares):
+    try:
+        split, origins = cut(steps, lookback, horizon, stride, gap, shares)
+    except WindowError:
+        return
+    if not len(origins["train"]) or not len(origins["validation"]):
+        return
+    late = {**origins, "train": np.append(origins["train"], split.train.stop - horizon)}
+    with pytest.raises(AssertionError):
+        law_order(split, gap, lookback, horizon, late)
+
+
+@given(**sizes)
+def test_no_window_is_left_out(steps, lookback, horizon, stride, gap, shares):
+    """Every origin that fits is there: the same by brute force."""
+    try:
+        split, origins = cut(steps, lookback, horizon, 1, gap, shares)
+    except WindowError:
+        return
+    for name, part in split.parts.items():
+        fitting = [
+            o for o in range(steps)
+            if o - lookback + 1 >= 0 and all(r in part for r in range(o + 1, o + horizon + 1))
+        ]  # fmt: skip
+        assert origins[name].tolist() == fitting
