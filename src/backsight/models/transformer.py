@@ -44,7 +44,11 @@ class Transformer(Network):
         x = x + sinusoids(lookback, self.units)
         for block in range(1, self.layers + 1):
             y = layers.LayerNormalization(name=f"norm_{block}a")(x)
-            attention = layers.MultiHeadAttention(self.heads, self.units // self.heads, name=f"attention_{block}")
+            # No biases in it: the keys' would have no effect at all, and Adam, which divides a gradient by its
+            # own size, would make a random walk of the rounding errors it gets for one.
+            attention = layers.MultiHeadAttention(
+                self.heads, self.units // self.heads, use_bias=False, name=f"attention_{block}"
+            )
             x = x + layers.Dropout(self.dropout, name=f"dropout_{block}a")(attention(y, y))
             y = layers.LayerNormalization(name=f"norm_{block}b")(x)
             y = layers.Dense(2 * self.units, self.activation, name=f"widen_{block}")(y)

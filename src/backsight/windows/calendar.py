@@ -16,7 +16,7 @@ def year_phase(times: pd.DatetimeIndex) -> NDArray[np.float64]:
     >>> year_phase(pd.DatetimeIndex(["2001-01-01"]))
     array([0.])
     """
-    days = times.dayofyear.to_numpy() - 1 + (times - times.normalize()) / pd.Timedelta(days=1)
+    days = times.day_of_year.to_numpy() - 1 + (times - times.normalize()) / pd.Timedelta(days=1)
     return np.asarray(2 * np.pi * days / _DAYS_A_YEAR, dtype=np.float64)
 
 
