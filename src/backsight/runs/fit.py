@@ -10,6 +10,7 @@ from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import forecast_rows
 from backsight.models.recipe import Forecaster, OnEpoch
 from backsight.runs.entry import Entry
+from backsight.series.frequency import times_after
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.vocabulary import Origins, Outputs
@@ -82,7 +83,7 @@ def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
     back = max(view.lookback, *(m.forecaster.steps_back for m in members))
     origins = np.arange(back - 1, len(series), dtype=np.int32)
     predicted = np.mean([m.predict(series, origins) for m in members], axis=0)
-    times = series.times.append(series.times_after(view.horizon))
+    times = series.times.append(times_after(series.times, view.horizon))
     actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
     rows = (origins[:, None] + np.arange(1, view.horizon + 1)).ravel()
     return pd.DataFrame(

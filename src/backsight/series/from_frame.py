@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backsight.errors import ColumnError, DataError
+from backsight.series.frequency import find_step, grid_places, show_step
 from backsight.series.series import Series, day
 
 OnDuplicate = Literal["error", "first", "last", "mean"]
@@ -14,9 +15,6 @@ OnMissing = Literal["error", "ffill"]
 
 #: Column names that are taken for the time where none is given, in lower case.
 TIME_NAMES = ("date", "datetime", "time", "timestamp", "ds", "day", "month_start")
-
-_MONTH = pd.Timedelta(days=28)
-_YEAR = pd.Timedelta(days=360)
 
 
 def from_frame(
@@ -190,41 +188,28 @@ def _check_finite(numbers: pd.DataFrame, where: Callable[[int], str], missing_al
 
 def _evenly_spaced(numbers: pd.DataFrame, where: Callable[[int], str], fill: bool) -> pd.DataFrame:
     times = pd.DatetimeIndex(numbers.index)
-    if pd.infer_freq(times) is not None:
-        return numbers
-    step = pd.Series(np.diff(times.asi8)).mode()[0]
-    if pd.Timedelta(step) < _MONTH:
-        place, uneven = np.divmod(times.asi8 - times.asi8[0], step)
-        shown = str(pd.Timedelta(step)).removesuffix(" 00:00:00")
-        full = pd.DatetimeIndex(times.asi8[0] + step * np.arange(place[-1] + 1))
-    else:  # months and years differ in length, so they are counted, not measured
-        periods = times.to_period("Y" if pd.Timedelta(step) >= _YEAR else "M")
-        shown = "1 year" if pd.Timedelta(step) >= _YEAR else "1 month"
-        place = np.array([p.ordinal for p in periods]) - periods[0].ordinal
-        stride = int(pd.Series(np.diff(place)).mode()[0])
-        place, uneven = np.divmod(place, max(stride, 1))
-        full = pd.PeriodIndex.from_ordinals(  # type: ignore[attr-defined]  # the stubs lack it
-            periods[0].ordinal + stride * np.arange(place[-1] + 1), freq=periods.freq
-        ).to_timestamp()
-    strays = np.flatnonzero((uneven != 0) | (np.diff(place, prepend=-1) == 0))
+    step = find_step(times)
+    places, off_grid = grid_places(times, step)
+    strays = np.flatnonzero(off_grid | (np.diff(places, prepend=-1) == 0))
     if len(strays):
         i = strays[0]
         raise DataError(
-            f"The steps are uneven: most are {shown} apart, but {day(times[i])} at {where(i)} is off that "
+            f"The steps are uneven: most are {show_step(step)} apart, but {day(times[i])} at {where(i)} is off that "
             f"grid. Resample the series to even steps first."
         )
-    gaps = np.flatnonzero(np.diff(place) > 1)
-    if len(gaps) and not fill:
-        i = gaps[0] + 1
-        raise DataError(
-            f"{_count(int(place[-1] + 1 - len(place)), 'missing step')}: {day(times[i])} at {where(i)} "
-            f"follows {day(times[i - 1])}, and a step is {shown}. Add the rows, or pass --on-missing ffill to "
-            f"carry the last values forward."
-        )
+    gaps = np.flatnonzero(np.diff(places) > 1)
     if not len(gaps):
         return numbers
+    if not fill:
+        i = gaps[0] + 1
+        raise DataError(
+            f"{_count(int(places[-1] + 1 - len(places)), 'missing step')}: {day(times[i])} at {where(i)} "
+            f"follows {day(times[i - 1])}, and a step is {show_step(step)}. Add the rows, or pass --on-missing ffill "
+            f"to carry the last values forward."
+        )
+    full = pd.date_range(times[0], periods=places[-1] + 1, freq=step)
     filled = pd.DataFrame(np.nan, index=full, columns=numbers.columns)
-    filled.iloc[place] = numbers.to_numpy()
+    filled.iloc[places] = numbers.to_numpy()
     return filled
 
 

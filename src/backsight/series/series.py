@@ -17,7 +17,7 @@ class Series:
 
     Attributes:
         name: what people call it.
-        times: one time a step, strictly increasing, evenly spaced (`frequency`).
+        times: one time a step, strictly increasing, evenly spaced (see `series.frequency`).
         values: shape (steps, columns), float64, finite.
         columns: the names, in the order of the second axis of `values`.
         units: unit by column, where known.
@@ -46,24 +46,6 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.times)
-
-    @property
-    def frequency(self) -> str:
-        """The step between rows in pandas' words, such as "D", "h" or "MS"; "" if it has no name."""
-        if len(self.times) < 3:
-            return ""
-        return pd.infer_freq(self.times) or ""
-
-    def times_after(self, steps: int) -> pd.DatetimeIndex:
-        """The times of the next `steps` steps after the end.
-
-        >>> days = pd.date_range("2020-01-30", periods=3)
-        >>> Series("toy", days, np.zeros((3, 1)), ("a",)).times_after(1)[0]
-        Timestamp('2020-02-02 00:00:00')
-        """
-        last = self.times[-1]
-        step = self.frequency or last - self.times[-2]
-        return pd.date_range(last, periods=steps + 1, freq=step)[1:]
 
     def column(self, name: str) -> NDArray[np.float64]:
         """One column, shape (steps,).

@@ -1,0 +1,81 @@
+"""The step of a series, and the grid of times it belongs on."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Step = pd.Timedelta | pd.offsets.BaseOffset
+
+_DAY = pd.Timedelta(days=1)
+
+
+def find_step(times: pd.DatetimeIndex) -> Step:
+    """The step that most rows keep: a duration, business days, or whole months.
+
+    Args:
+        times: at least two, rising.
+
+    >>> find_step(pd.date_range("2020-01-31", periods=4, freq="ME"))
+    <MonthEnd>
+    >>> find_step(pd.date_range("2020-01-01", periods=4, freq="h"))
+    Timedelta('0 days 01:00:00')
+    """
+    usual = pd.Timedelta(_most_common(np.diff(times.asi8)), unit="ns")
+    if usual >= 28 * _DAY:  # months and years differ in length, so they are counted, not measured
+        months = max(_most_common(np.diff(_months(times))), 1)
+        return pd.offsets.MonthEnd(months) if times.is_month_end.all() else pd.DateOffset(months=months)
+    over_weekends = bool((np.diff(times.asi8) == (3 * _DAY).value).any())
+    if usual == _DAY and over_weekends and (times.dayofweek < 5).all():
+        return pd.offsets.BusinessDay()
+    return usual
+
+
+def grid_places(times: pd.DatetimeIndex, step: Step) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """How many steps each time lies after the first, and which times lie between two steps.
+
+    >>> places, off = grid_places(pd.DatetimeIndex(["2020-01-01", "2020-01-02", "2020-01-04"]), pd.Timedelta(days=1))
+    >>> places, off.any()
+    (array([0, 1, 3]), np.False_)
+    """
+    if isinstance(step, pd.Timedelta):
+        places, rest = np.divmod(times.asi8 - times.asi8[0], step.value)
+    elif isinstance(step, pd.offsets.BusinessDay):
+        days = times.to_numpy().astype("datetime64[D]")
+        places, rest = np.busday_count(days[0], days), times.asi8 - times.normalize().asi8
+    else:
+        count = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]
+        months = _months(times)
+        places, rest = np.divmod(months - months[0], count)
+    return places.astype(np.int64), rest != 0
+
+
+def times_after(times: pd.DatetimeIndex, steps: int) -> pd.DatetimeIndex:
+    """The times of the next steps after the last one.
+
+    >>> times_after(pd.date_range("2020-01-31", periods=4, freq="ME"), 1)[0]
+    Timestamp('2020-05-31 00:00:00')
+    """
+    return pd.date_range(times[-1], periods=steps + 1, freq=find_step(times))[1:]
+
+
+def show_step(step: Step) -> str:
+    """A step for people.
+
+    >>> show_step(pd.Timedelta(hours=1)), show_step(pd.offsets.BusinessDay()), show_step(pd.DateOffset(months=12))
+    ('0 days 01:00:00', '1 business day', '12 months')
+    """
+    if isinstance(step, pd.Timedelta):
+        return str(step).removesuffix(" 00:00:00").replace("1 days", "1 day")
+    if isinstance(step, pd.offsets.BusinessDay):
+        return "1 business day"
+    months = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]
+    return f"{months} month{'s' if months > 1 else ''}"
+
+
+def _months(times: pd.DatetimeIndex) -> NDArray[np.int64]:
+    return np.asarray(times.year * 12 + times.month, dtype=np.int64)
+
+
+def _most_common(numbers: NDArray[np.int64]) -> int:
+    values, counts = np.unique(numbers, return_counts=True)
+    return int(values[np.argmax(counts)])
