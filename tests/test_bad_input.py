@@ -35,7 +35,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "empty line within": (changed(50, ""), "Line 50 .* empty"),
     "unclosed quote": (changed(50, '2020-02-18,"1,2'), "Line .* no CSV"),
     "text among numbers": (changed(50, "2020-02-18,much,2"), "Line 50, column 'y': 'much'"),
-    "decimal comma": (GOOD.replace(",", ";").replace("2020-02-18;0;", "2020-02-18;0,5;"), "decimal point"),
+    "decimal comma": (GOOD.replace(",", ";").replace("2020-02-18;6;", "2020-02-18;6,5;"), "decimal point"),
     "underscore in a number": (changed(50, "2020-02-18,1_000,2"), "'1_000' is not a number"),
     "empty cell": (changed(50, "2020-02-18,,2"), "1 missing value, first at line 50 in column 'y'"),
     "NaN cell": (changed(50, "2020-02-18,NaN,2"), "missing value"),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 Step = pd.Timedelta | pd.offsets.BaseOffset
 
 _DAY = pd.Timedelta(days=1)
+_MICROSECOND = pd.Timedelta(microseconds=1)
 
 
 def find_step(times: pd.DatetimeIndex) -> Step:
@@ -20,12 +21,13 @@ def find_step(times: pd.DatetimeIndex) -> Step:
     >>> find_step(pd.date_range("2020-01-01", periods=4, freq="h"))
     Timedelta('0 days 01:00:00')
     """
-    usual = pd.Timedelta(_most_common(np.diff(times.asi8)), unit="ns")
+    gaps = np.diff(_microseconds(times))
+    usual = _most_common(gaps) * _MICROSECOND
     if usual >= 28 * _DAY:  # months and years differ in length, so they are counted, not measured
         months = max(_most_common(np.diff(_months(times))), 1)
         return pd.offsets.MonthEnd(months) if times.is_month_end.all() else pd.DateOffset(months=months)
-    over_weekends = bool((np.diff(times.asi8) == (3 * _DAY).value).any())
-    if usual == _DAY and over_weekends and (times.dayofweek < 5).all():
+    over_weekends = bool((gaps == 3 * _DAY // _MICROSECOND).any())
+    if usual == _DAY and over_weekends and (times.day_of_week < 5).all():
         return pd.offsets.BusinessDay()
     return usual
 
@@ -38,10 +40,11 @@ def grid_places(times: pd.DatetimeIndex, step: Step) -> tuple[NDArray[np.int64],
     (array([0, 1, 3]), np.False_)
     """
     if isinstance(step, pd.Timedelta):
-        places, rest = np.divmod(times.asi8 - times.asi8[0], step.value)
+        since = _microseconds(times)
+        places, rest = np.divmod(since - since[0], step // _MICROSECOND)
     elif isinstance(step, pd.offsets.BusinessDay):
         days = times.to_numpy().astype("datetime64[D]")
-        places, rest = np.busday_count(days[0], days), times.asi8 - times.normalize().asi8
+        places, rest = np.busday_count(days[0], days), _microseconds(times) - _microseconds(times.normalize())
     else:
         count = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]
         months = _months(times)
@@ -70,6 +73,11 @@ def show_step(step: Step) -> str:
         return "1 business day"
     months = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]
     return f"{months} month{'s' if months > 1 else ''}"
+
+
+def _microseconds(times: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Since 1970; pandas counts in whatever unit an index came in."""
+    return times.as_unit("us").asi8
 
 
 def _months(times: pd.DatetimeIndex) -> NDArray[np.int64]:

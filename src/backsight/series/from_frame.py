@@ -116,6 +116,10 @@ def _split_off_times(
     if times.tz is not None:
         # One clock without summer time: otherwise an hour a year is missing, and another one doubled.
         times = times.tz_convert("UTC").tz_localize(None)
+    # Microseconds reach from the year -290,000 to 294,000; pandas' nanoseconds end in 2262.
+    times = times.as_unit("us")
+    if len(outside := np.flatnonzero((times.year < 1) | (times.year > 9999))):
+        raise DataError(f"The time at {where(outside[0])} lies outside the years 1 to 9999. Mend it.")
     return times, frame
 
 
@@ -150,7 +154,7 @@ def parse_times(cells: pd.Series, form: str | None, where: Callable[[int], str])
             f"{form or '2009-01-04 or 2009-01-04T12:00'}: mend it, or say how dates are written with "
             f"--time-format, for example '%d/%m/%Y'."
         )
-    return pd.DatetimeIndex(parsed).as_unit("ns")
+    return pd.DatetimeIndex(parsed)
 
 
 def _check_order(times: pd.DatetimeIndex, where: Callable[[int], str], repeats_allowed: bool) -> None:

@@ -1,6 +1,7 @@
 """Series from files, strictly: a cell that breaks a rule is an error that names its line."""
 
 import csv
+import io
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -102,9 +103,11 @@ def _read_rows(path: Path, encoding: str) -> tuple[list[str], list[list[str]], l
     text = _decode(path, encoding)
     if not text.strip():
         raise DataError(f"{path} is empty. A CSV needs a header line and one row a step.")
-    head = text.split("\n", 1)[0]
-    separator = max(SEPARATORS, key=head.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True)
+    # Line ends as they are, so that those within quotes stay and the others count.
+    lines_of_text = io.StringIO(text, newline="")
+    separator = max(SEPARATORS, key=lines_of_text.readline().count)
+    lines_of_text.seek(0)
+    reader = csv.reader(lines_of_text, delimiter=separator, strict=True)
     try:
         header = [name.strip() for name in next(reader)]
         _check_header(path, header)
@@ -151,6 +154,8 @@ def _decode(path: Path, encoding: str) -> str:
 
 
 def _check_header(path: Path, header: list[str]) -> None:
+    if not header:
+        raise DataError(f"The first line of {path.name} is empty. It must name the columns.")
     if len(header) < 2:
         raise DataError(
             f"The header of {path.name} names one column, {header[0]!r}. A series needs a column of times "

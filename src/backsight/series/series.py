@@ -95,7 +95,7 @@ class Series:
             end = as_time(last)
             # "2010-01-01" means the whole of that day, for hourly rows too.
             if end == end.normalize() and ":" not in last:
-                end += pd.Timedelta(days=1) - pd.Timedelta(1, unit="ns")
+                end += pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
             keep &= self.times <= end
         if not keep.any():
             raise DataError(
