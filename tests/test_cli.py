@@ -1,0 +1,168 @@
+"""The commands: what they print, write and return."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import backsight
+from backsight.cli.main import main
+
+COMPARE = "compare seattle --target temp_max --rows 300 --lookback 2,3 --models rnn,dense(units=4) --epochs 3 --seeds 2"
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """One comparison by the command line, its folder and its JSON."""
+    folder = tmp_path_factory.mktemp("compare")
+    assert main([*COMPARE.split(" "), "--json", str(folder / "r.json"), "--out", str(folder / "out")]) == 0
+    return folder / "out", json.loads((folder / "r.json").read_text())
+
+
+def test_the_json_of_a_comparison(result):
+    _, record = result
+    assert record["data"] == "seattle"
+    assert record["seconds"] > 0
+    exam = record["exam"]
+    assert (exam["first"], exam["last"], exam["days"]) == ("2012-09-27", "2012-10-26", 30)
+    assert exam["unit"] == "degC"
+    assert len(exam["entries"]) == 3 + 2 * (2 + 2)
+    for entry in exam["entries"]:
+        assert {"name", "recipe", "lookback", "features", "val_rmse", "test_rmse"} <= set(entry)
+        assert len(entry["val_rmse"]) == len(entry["test_rmse"]) == len(entry["seeds"])
+    assert len(next(e for e in exam["entries"] if e["name"] == "rnn_3")["seeds"]) == 2
+
+
+def test_the_files_of_a_comparison(result):
+    out, record = result
+    assert {p.name for p in out.iterdir()} == {
+        "leaderboard.csv", "leaderboard.png", "forecasts.csv", "histories.csv", "training_curves.png",
+    }  # fmt: skip
+    forecasts = pd.read_csv(out / "forecasts.csv")
+    for entry in record["exam"]["entries"]:
+        rows = forecasts[(forecasts["entry"] == entry["name"]) & (forecasts["part"] == "test")]
+        for seed, rmse in zip(entry["seeds"], entry["test_rmse"], strict=True):
+            of_seed = rows[rows["seed"] == seed]
+            assert np.sqrt(np.mean((of_seed["actual"] - of_seed["predicted"]) ** 2)) == pytest.approx(rmse)
+    histories = pd.read_csv(out / "histories.csv")
+    assert set(histories.groupby(["entry", "seed"])["kept"].sum()) == {1}
+    assert histories["epoch"].max() == 3
+    for picture in out.glob("*.png"):
+        assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_json_on_standard_output_is_json_alone(capsys):
+    assert main([*"compare seattle --rows 200 --lookback 2 --models ridge --seeds 1 --json -".split(" ")]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["exam"]["target"] == "temp_max"
+    assert "ridge_2" in err
+
+
+def test_options_change_what_they_say(capsys):
+    base = "compare seattle --rows 200 --lookback 2 --models ridge --seeds 1 --no-baselines --json -".split(" ")
+
+    def exam(*more):
+        assert main([*base, *more]) == 0
+        return json.loads(capsys.readouterr().out)["exam"]
+
+    plain = exam()
+    assert [e["name"] for e in plain["entries"]] == ["ridge_2"]
+    assert exam("--calendar")["entries"][0]["features"][-2:] == ["year_sine", "year_cosine"]
+    assert exam("--features", "temp_*", "wind")["entries"][0]["features"] == ["temp_max", "temp_min", "wind"]
+    assert exam("--features", "temp_*,wind")["entries"][0]["features"] == ["temp_max", "temp_min", "wind"]
+    assert exam("--horizon", "3")["horizon"] == 3
+    assert exam("--gap", "5")["gap"] == 5
+    assert exam("--split", "0.6,0.2,0.2")["days"] == 40
+    dates = exam("--validation-from", "2012-05-01", "--test-from", "2012-06-01")
+    assert (dates["validation"]["first"], dates["first"]) == ("2012-05-01", "2012-06-01")
+    assert exam("--from", "2012-03-01", "--to", "2012-12-31")["last"] == "2012-09-16"
+    assert exam("--scale", "none")["entries"][0]["val_rmse"] != plain["entries"][0]["val_rmse"]
+    assert [e["name"] for e in exam("--models", "dense", "--dropout", "0,0.5", "--epochs", "1")["entries"]] != []
+
+
+def test_dropout_enters_a_model_once_with_each_rate(capsys):
+    command = "compare seattle --rows 200 --lookback 2 --models lstm,ridge --dropout 0,0.5 --epochs 1 --seeds 1 --no-baselines"
+    assert main([*command.split(" "), "--json", "-"]) == 0
+    names = {e["name"] for e in json.loads(capsys.readouterr().out)["exam"]["entries"]}
+    assert names == {"lstm_2", "lstm(dropout=0.5)_2", "ridge_2"}
+
+
+def test_keep_and_patience(capsys):
+    command = "compare seattle --rows 400 --lookback 2 --models dense --seeds 1 --no-baselines --epochs 40 --json -"
+
+    def entry(*more):
+        assert main([*command.split(" "), *more]) == 0
+        return json.loads(capsys.readouterr().out)["exam"]["entries"][0]
+
+    patient, hasty = entry("--patience", "40"), entry("--patience", "1")
+    assert patient["epochs"] == [40]
+    assert hasty["epochs"][0] < 40
+    last = entry("--keep", "last", "--patience", "40")
+    assert last["kept_epoch"] == [40]
+    assert patient["kept_epoch"][0] < 40
+
+
+def test_models_lists_every_recipe_with_its_source(capsys):
+    assert main(["models", "--json", "-"]) == 0
+    listed = json.loads(capsys.readouterr().out)["models"]
+    assert [m["name"] for m in listed] == list(backsight.RECIPES)
+    assert all(m["source"] and m["summary"] for m in listed)
+
+
+def test_describe_prints_the_lessons_breakdown(capsys):
+    assert main("describe lstm_stacked --lookback 30 --features 9".split(" ")) == 0
+    printed = capsys.readouterr().out
+    assert "input weights: 9 inputs x 7 units x 4 gates = 252" in printed
+    assert "Total: 904 parameters. With 2,899 training windows" in printed
+    assert main("describe dense --lookback 1 --windows 2628 --json -".split(" ")) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["parameters"] == 6101
+    assert record["data_to_parameters"] == pytest.approx(2628 / 6101)
+    assert main(["describe", "ridge"]) == 0
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"backsight {backsight.__version__}\n"
+    for command in ("lesson", "compare", "describe", "models", "data"):
+        assert main([command, "--help"]) == 0
+        assert f"backsight {command}" in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out), "help has an example"
+
+
+def test_ctrl_c_stops_cleanly_and_keeps_what_is_finished(tmp_path):
+    """A comparison that would take minutes is interrupted once its first networks are done."""
+    command = "compare seattle --lookback 3 --models rnn --epochs 9999 --patience 9999 --seeds 2 --json r.json --out o"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "backsight.cli.main", *command.split(" ")],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    # The baselines come first and take a second or two; a network of 9,999 epochs can't be done before.
+    while process.poll() is None and not _has_threads(process.pid, 4):
+        time.sleep(0.05)
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "Stopped by Ctrl-C" in out
+    record = json.loads((tmp_path / "r.json").read_text())
+    assert record["interrupted"] is True
+    names = {e["name"] for e in record["exam"]["entries"]}
+    assert {"persistence", "climatology", "ridge_3"} <= names
+    assert "rnn_3" not in names
+    assert (tmp_path / "o" / "forecasts.csv").exists()
+
+
+def _has_threads(pid: int, count: int) -> bool:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) >= count
+    except FileNotFoundError:
+        return False

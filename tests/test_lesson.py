@@ -1,0 +1,125 @@
+"""The lesson's numbers: sizes of every split, parameters of every model, the baseline's error."""
+
+import numpy as np
+import pytest
+
+from backsight.models.breakdown import one_line, parameter_breakdown
+from backsight.models.registry import RECIPES
+from backsight.runs.compare import Comparison
+from backsight.runs.lesson import LESSON, lesson_entries, lesson_exam, run_lesson
+from backsight.runs.record import lesson_record
+from backsight.series.catalogue import load
+from backsight.training.seeds import seeded
+
+#: Published: samples, sizes of train, validation and test, and parameters.
+SIZES = {
+    "Baseline": (3286, 2628, 329, 329, 0),
+    "Dense_1": (3286, 2628, 329, 329, 6101),
+    "Dense_30": (3286, 2628, 329, 329, 32201),
+    "RNN_30": (3624, 2899, 362, 363, 433),
+    "RNN_stacked_30": (3624, 2899, 362, 363, 961),
+    "LSTM_stacked_30": (3624, 2899, 362, 363, 904),
+    "LSTM_stacked_90": (3564, 2851, 356, 357, 904),
+}
+
+
+def layers(name, lookback=30):
+    return parameter_breakdown(seeded(lambda: RECIPES[name].build(lookback, 9, 1), seed=0))
+
+
+@pytest.mark.parametrize("row", LESSON, ids=lambda row: row.name)
+def test_sizes_of_every_split(row, basel):
+    _, exam = lesson_exam(basel, "BASEL_sunshine", row)
+    sizes = [len(part) for part in exam.split.parts.values()]
+    assert (sum(sizes), *sizes) == SIZES[row.name][:4]
+
+
+@pytest.mark.parametrize("row", LESSON[1:], ids=lambda row: row.name)
+def test_parameters(row):
+    model = seeded(lambda: row.recipe.build(row.lookback, 9, 1), seed=0)
+    assert sum(layer.count for layer in parameter_breakdown(model)) == SIZES[row.name][4] == model.count_params()
+
+
+def test_the_breakdown_is_the_lessons():
+    assert [[p.count for p in layer.parts] for layer in layers("lstm_stacked")] == [
+        [252, 196, 28],
+        [196, 196, 28],
+        [7, 1],
+    ]
+    assert [[p.count for p in layer.parts] for layer in layers("rnn_relu")] == [[144, 256, 16], [16, 1]]
+    assert layers("lstm_stacked")[0].parts[0].formula == "9 inputs x 7 units x 4 gates"
+    assert one_line(layers("rnn_relu")) == "simplernn_1 144 + 256 + 16 = 416; head 16 + 1 = 17; total 433"
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if hasattr(RECIPES[n], "build")])
+def test_every_breakdown_adds_up(name):
+    model = seeded(lambda: RECIPES[name].build(12, 5, 2), seed=0)
+    assert sum(layer.count for layer in parameter_breakdown(model)) == model.count_params()
+
+
+def test_persistence_on_the_lessons_rows(basel):
+    row = LESSON[0]
+    taken, exam = lesson_exam(basel, "BASEL_sunshine", row)
+    origins = exam.origins("test")
+    y = taken.column("BASEL_sunshine")
+    assert np.sqrt(np.mean((y[origins + 1] - y[origins]) ** 2)) == pytest.approx(4.548178, abs=1e-6)
+
+
+def test_basel_baselines_on_the_exam(basel):
+    """Against independent figures for these days: climatology 3.72, ridge 3.36 and 3.18, trees 3.06 on all columns."""
+    from backsight.evaluation.exam import Exam
+    from backsight.runs.compare import examine
+    from backsight.runs.progress import Silent
+    from backsight.training.plan import Plan
+    from backsight.windows.split import split_by_fractions
+
+    exam = Exam("BASEL_sunshine", 1, split_by_fractions(len(basel), first=30))
+    assert exam.describe_days(basel, "test") == ("2009-01-04", "2010-01-01", 363)
+    entries = lesson_entries(basel.select(["BASEL_*"]).columns, basel.columns)
+    simple = [e for e in entries if not hasattr(e.recipe, "build")]
+    found: Comparison = examine(basel, exam, simple, 1, Plan(), "standard", 2, Silent())
+    rmse = found.leaderboard.set_index("entry")["test_rmse"]
+    assert rmse["climatology"] == pytest.approx(3.72, abs=0.03)
+    assert rmse["ridge_3"] == pytest.approx(3.36, abs=0.03)
+    assert rmse["ridge_3 of all 89"] == pytest.approx(3.18, abs=0.03)
+    assert rmse["trees_7"] <= 3.30
+    assert rmse["trees_3 of all 89"] <= 3.09
+
+
+@pytest.fixture(scope="module")
+def seattle_lesson():
+    """The whole lesson, one seed, on the series that needs no network."""
+    series = load("seattle").head(500)
+    return run_lesson(series, "temp_max", ["*"], seeds=1, workers=2)
+
+
+def test_the_record_of_the_lesson(seattle_lesson):
+    record = lesson_record(seattle_lesson)
+    assert [row["name"] for row in record["rows"]] == list(SIZES)
+    for row in record["rows"]:
+        assert row["published_rmse"] is None, "published numbers are of basel"
+        for key in ("test_rmse", "val_rmse", "epochs", "seconds"):
+            assert len(row[key]) == len(row["seeds"]) == 1
+    exam = record["exam"]
+    assert exam["days"] == len(seattle_lesson.comparison.exam.split.test)
+    names = [entry["name"] for entry in exam["entries"]]
+    assert {"persistence", "seasonal", "climatology", "ridge_3", "trees_3", "lstm_stacked_90"} <= set(names)
+    ranks = [np.mean(entry["val_rmse"]) for entry in exam["entries"]]
+    assert ranks == sorted(ranks)
+
+
+def test_rows_of_the_lesson_keep_the_last_weights(seattle_lesson):
+    for result in seattle_lesson.rows[1:]:
+        history = result.fitted[0].forecaster.history
+        assert history.kept_epoch == history.epochs
+        assert history.epochs == 200 or history.epochs - np.argmin(history.val_rmse) - 1 == 10
+        assert result.fitted[0].view.target_scale == 1.0, "the lesson scales nothing"
+
+
+def test_sentences_of_the_lesson(seattle_lesson):
+    from backsight.report.sentences import lesson_sentences
+
+    said = lesson_sentences(lesson_record(seattle_lesson))
+    best = seattle_lesson.comparison.leaderboard["entry"].iloc[0]
+    assert any(best in sentence for sentence in said)
+    assert all(sentence.endswith(".") for sentence in said)
