@@ -5,8 +5,9 @@ the lesson's batch sizes, at most 200 epochs, patience 10, the weights of the la
 test days. The clock runs from the start of a process to its exit, so imports, reading the file and
 compilation count.
 
-Early stopping leaves the number of epochs to chance. Two more ratios are therefore printed: of one epoch of
-each network, and of the whole had Keras stopped after as many epochs as backsight.
+Early stopping leaves the number of epochs to chance. Two more ratios are printed for that: of one epoch of
+each network, and of the whole had Keras stopped after as many epochs as backsight. The processor's seconds
+stand beside the clock's, since a machine that is busy with something else bends the clock's more.
 
     python benchmarks/lesson_against_keras.py [--seeds N] [--workers N] [--quick]
 """
@@ -59,10 +60,11 @@ class Fit(NamedTuple):
 
 
 class Side(NamedTuple):
-    """All fits of one process, and its seconds from start to exit."""
+    """All fits of one process, its seconds from start to exit, and the processor's seconds, over all cores."""
 
     fits: list[Fit]
     seconds: float
+    cpu_seconds: float
 
     def average(self, name: str) -> Fit:
         """The mean over the seeds of one network."""
@@ -183,12 +185,18 @@ def run_side(side: str, options: list[str], lesson: object = None) -> Side:
     """One side in a process of its own, timed from start to exit."""
     command = [sys.executable, __file__, side, *options]
     environment = os.environ | {"KERAS_BACKEND": "jax"}
-    began = perf_counter()
+    began, cpu_began = perf_counter(), children_cpu_seconds()
     done = subprocess.run(
         command, input=json.dumps(lesson), env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
-    seconds = perf_counter() - began
-    return Side([Fit(*fit) for fit in json.loads(done.stdout)], seconds)
+    seconds, cpu_seconds = perf_counter() - began, children_cpu_seconds() - cpu_began
+    return Side([Fit(*fit) for fit in json.loads(done.stdout)], seconds, cpu_seconds)
+
+
+def children_cpu_seconds() -> float:
+    """What the processor spent on all processes that this one has started and seen end."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def print_table(ours: Side, theirs: Side) -> None:
@@ -216,6 +224,7 @@ def print_ratios(ours: Side, theirs: Side) -> None:
     for what, a, b in (
         ("the whole, from process start to exit", ours.seconds, theirs.seconds),
         ("the whole, had Keras run as many epochs", ours.seconds, as_many),
+        ("the processor's, for the whole", ours.cpu_seconds, theirs.cpu_seconds),
         ("one epoch of each network", *epoch),
     ):
         print(f"| {what} | {a:.2f} | {b:.2f} | {b / a:.1f} |")

@@ -87,17 +87,16 @@ def plot_leaderboard(board: pd.DataFrame, ax: Axes | None = None, unit: str = ""
     >>> [text.get_text() for text in plot_leaderboard(board).get_yticklabels()]
     ['a']
     """
-    ax = new_axis(8.0, 0.42 * len(board) + 1.4) if ax is None else ax
+    ax = new_axis(8.0, 0.42 * len(board) + 1.0) if ax is None else ax
     shown = board[np.isfinite(board[["val_rmse", "test_rmse"]]).all(axis=1)]
     place = np.arange(len(shown))
     for offset, part, colour, label in ((-0.2, "val", VALIDATION, "validation"), (0.2, "test", TEST, "test")):
-        ax.barh(
-            place + offset, shown[f"{part}_rmse"], 0.38, xerr=shown[f"{part}_sd"], color=colour, label=label,
-            error_kw={"lw": 1, "capsize": 2},
-        )  # fmt: skip
+        means, spreads = shown[f"{part}_rmse"], shown[f"{part}_sd"]
+        whiskers = {"lw": 1, "capsize": 2}
+        ax.barh(place + offset, means, 0.38, xerr=spreads, color=colour, alpha=0.75, label=label, error_kw=whiskers)
+        for y, mean, spread in zip(place + offset, means, spreads, strict=True):
+            _print_value(ax, mean + spread, y, f"{mean:.3f}" + (f" ± {spread:.3f}" if spread else ""))
     _name_bars(ax, list(shown["entry"]), unit)
-    if len(shown):
-        _zoom(ax, shown[["val_rmse", "test_rmse"]].to_numpy())
     return ax
 
 
@@ -112,40 +111,36 @@ def plot_lesson(rows: list[dict[str, Any]], ax: Axes | None = None, unit: str = 
     >>> plot_lesson([{"name": "a", "test_rmse": [3.0, 3.2], "published_rmse": 3.1}]).get_xlabel()
     'RMSE'
     """
-    ax = new_axis(8.0, 0.5 * len(rows) + 1.2) if ax is None else ax
+    ax = new_axis(8.0, 0.5 * len(rows) + 1.0) if ax is None else ax
     for place, row in enumerate(rows):
         errors = [e for e in row["test_rmse"] if e is not None]
         if not errors:
             continue
         first = place == 0
-        ax.barh(place, np.mean(errors), 0.6, color=TEST, alpha=0.55, label="mean over seeds" if first else None)
+        ax.barh(place, np.mean(errors), 0.6, color=TEST, alpha=0.45, label="mean over seeds" if first else None)
         ax.plot(errors, [place] * len(errors), "o", ms=3.5, color=TEST, label="one seed" if first else None)
-        if row["published_rmse"] is not None:
-            label = "published" if first else None
-            ax.plot(row["published_rmse"], place, "D", ms=6, mfc="none", color=PUBLISHED, label=label)
+        published = row["published_rmse"]
+        if published is not None:
+            ax.plot(published, place, "D", ms=6, mfc="none", color=PUBLISHED, label="published" if first else None)
+        text = f"{np.mean(errors):.3f}" + (f", published {published:.2f}" if published is not None else "")
+        _print_value(ax, max([*errors, published or 0.0]), place, text)
     _name_bars(ax, [row["name"] for row in rows], unit)
-    values = [e for row in rows for e in (*row["test_rmse"], row["published_rmse"]) if e is not None]
-    if values:
-        _zoom(ax, np.array(values))
     return ax
+
+
+def _print_value(ax: Axes, x: float, y: float, text: str) -> None:
+    """Print a number to the right of its bar: bars begin at 0, where small differences are hard to see."""
+    ax.annotate(text, (x, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize="small")
 
 
 def _name_bars(ax: Axes, names: list[str], unit: str) -> None:
     # A "$" would start mathematics in matplotlib.
     ax.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.margins(x=0.25)  # room for the numbers
     ax.set_xlabel(f"RMSE{f' ({unit})' if unit else ''}")
     ax.grid(axis="x", alpha=0.3)
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
-
-
-def _zoom(ax: Axes, values: np.ndarray) -> None:
-    """Begin the axis below the smallest error: the differences are the matter. The label says so."""
-    low, high = values.min(), values.max()
-    margin = 0.15 * (high - low) or 0.1 * high
-    if low > 2 * margin:
-        ax.set_xlim(low - margin, high + margin)
-        ax.set_xlabel(f"{ax.get_xlabel()}, axis begins at {low - margin:.2g}")
