@@ -3,17 +3,21 @@
 import json
 import os
 import re
+import shlex
 import signal
-import subprocess
-import sys
-import time
+from contextlib import nullcontext
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 import backsight
+from backsight.cli import screen
 from backsight.cli.main import main
+from backsight.runs.progress import Silent
+from backsight.training.events import EpochDone
 
 COMPARE = "compare seattle --target temp_max --rows 300 --lookback 2,3 --models rnn,dense(units=4) --epochs 3 --seeds 2"
 
@@ -59,14 +63,14 @@ def test_the_files_of_a_comparison(result):
 
 
 def test_json_on_standard_output_is_json_alone(capsys):
-    assert main([*"compare seattle --rows 200 --lookback 2 --models ridge --seeds 1 --json -".split(" ")]) == 0
+    assert main(shlex.split("compare seattle --rows 200 --lookback 2 --models ridge --seeds 1 --json -")) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["exam"]["target"] == "temp_max"
     assert "ridge_2" in err
 
 
 def test_options_change_what_they_say(capsys):
-    base = "compare seattle --rows 200 --lookback 2 --models ridge --seeds 1 --no-baselines --json -".split(" ")
+    base = shlex.split("compare seattle --rows 200 --lookback 2 --models ridge --seeds 1 --no-baselines --json -")
 
     def exam(*more):
         assert main([*base, *more]) == 0
@@ -88,8 +92,8 @@ def test_options_change_what_they_say(capsys):
 
 
 def test_dropout_enters_a_model_once_with_each_rate(capsys):
-    command = "compare seattle --rows 200 --lookback 2 --models lstm,ridge --dropout 0,0.5 --epochs 1 --seeds 1 --no-baselines"
-    assert main([*command.split(" "), "--json", "-"]) == 0
+    command = "compare seattle --rows 200 --lookback 2 --models lstm,ridge --dropout 0,0.5 --epochs 1 --seeds 1"
+    assert main([*shlex.split(command), "--no-baselines", "--json", "-"]) == 0
     names = {e["name"] for e in json.loads(capsys.readouterr().out)["exam"]["entries"]}
     assert names == {"lstm_2", "lstm(dropout=0.5)_2", "ridge_2"}
 
@@ -117,11 +121,11 @@ def test_models_lists_every_recipe_with_its_source(capsys):
 
 
 def test_describe_prints_the_lessons_breakdown(capsys):
-    assert main("describe lstm_stacked --lookback 30 --features 9".split(" ")) == 0
+    assert main(shlex.split("describe lstm_stacked --lookback 30 --features 9")) == 0
     printed = capsys.readouterr().out
     assert "input weights: 9 inputs x 7 units x 4 gates = 252" in printed
     assert "Total: 904 parameters. With 2,899 training windows" in printed
-    assert main("describe dense --lookback 1 --windows 2628 --json -".split(" ")) == 0
+    assert main(shlex.split("describe dense --lookback 1 --windows 2628 --json -")) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["parameters"] == 6101
     assert record["data_to_parameters"] == pytest.approx(2628 / 6101)
@@ -136,33 +140,57 @@ def test_version_and_help(capsys):
         assert f"backsight {command}" in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out), "help has an example"
 
 
-def test_ctrl_c_stops_cleanly_and_keeps_what_is_finished(tmp_path):
-    """A comparison that would take minutes is interrupted once its first networks are done."""
-    command = "compare seattle --lookback 3 --models rnn --epochs 9999 --patience 9999 --seeds 2 --json r.json --out o"
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "backsight.cli.main", *command.split(" ")],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
-    # The baselines come first and take a second or two; a network of 9,999 epochs can't be done before.
-    while process.poll() is None and not _has_threads(process.pid, 4):
-        time.sleep(0.05)
-    time.sleep(6)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in err
+class PressesCtrlC(Silent):
+    """Interrupts the process in the first epoch of a network, as a person would."""
+
+    def epoch(self, job, seed, done):
+        if not hasattr(self, "pressed"):
+            self.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture
+def _ctrl_c(monkeypatch):
+    monkeypatch.setattr(screen, "progress_bar", lambda: nullcontext(PressesCtrlC()))
+
+
+@pytest.mark.usefixtures("_ctrl_c")
+def test_ctrl_c_stops_cleanly_and_keeps_what_is_finished(tmp_path, capsys):
+    """One worker does the baselines first; the network after them would take minutes."""
+    options = "--lookback 3 --models rnn --epochs 99999 --patience 99999 --seeds 2 --workers 1"
+    files = ["--json", str(tmp_path / "r.json"), "--out", str(tmp_path / "o")]
+    assert main(["compare", "seattle", *options.split(), *files]) == 130
+    out, err = capsys.readouterr()
     assert "Stopped by Ctrl-C" in out
+    assert "Traceback" not in err
     record = json.loads((tmp_path / "r.json").read_text())
     assert record["interrupted"] is True
     names = {e["name"] for e in record["exam"]["entries"]}
-    assert {"persistence", "climatology", "ridge_3"} <= names
-    assert "rnn_3" not in names
+    assert names == {"persistence", "seasonal", "climatology", "ridge_3", "trees_3"}
     assert (tmp_path / "o" / "forecasts.csv").exists()
 
 
-def _has_threads(pid: int, count: int) -> bool:
-    try:
-        return len(os.listdir(f"/proc/{pid}/task")) >= count
-    except FileNotFoundError:
-        return False
+@pytest.mark.usefixtures("_ctrl_c")
+def test_ctrl_c_before_anything_is_finished(tmp_path, capsys):
+    options = "--lookback 3 --models rnn --epochs 99999 --patience 99999 --no-baselines"
+    assert main(["compare", "seattle", *options.split(), "--out", str(tmp_path / "o")]) == 130
+    assert "Nothing was finished" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_bar_tells_entry_seed_epoch_best_and_time_left():
+    console = Console(file=StringIO(), force_terminal=True, width=200)
+    with screen.make_progress(console) as progress:
+        bar = screen.Bar(progress)
+        bar.started(8)
+        bar.finished("ridge_3", 0)
+        bar.epoch("lstm_3", 1, EpochDone(7, 200, 3.5, 3.25, 3.125))
+        progress.refresh()
+        shown = console.file.getvalue()
+    for text in ("1/8", "fits", "left", "lstm_3 seed 1", "epoch 7/200", "3.250", "best 3.125"):
+        assert text in shown
+
+
+def test_a_pipe_gets_no_bar(capsys):
+    with screen.progress_bar() as progress:
+        assert type(progress) is Silent

@@ -65,12 +65,8 @@ class Bar(Silent):
             self._progress.advance(self._task)
 
 
-@contextmanager
-def progress_bar() -> Iterator[Silent]:
-    """A bar on standard error where that is a terminal, and silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield Silent()
-        return
+def make_progress(console: Console) -> Progress:
+    """The bar's columns, gone from the screen when the work is done."""
     columns = (
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
@@ -80,5 +76,14 @@ def progress_bar() -> Iterator[Silent]:
         TimeRemainingColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    return Progress(*columns, console=console, transient=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Silent]:
+    """A bar on standard error where that is a terminal, and silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield Silent()
+        return
+    with make_progress(Console(stderr=True)) as progress:
         yield Bar(progress)
