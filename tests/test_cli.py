@@ -83,6 +83,7 @@ def test_options_change_what_they_say(capsys):
     assert exam("--features", "temp_*,wind")["entries"][0]["features"] == ["temp_max", "temp_min", "wind"]
     assert exam("--horizon", "3")["horizon"] == 3
     assert exam("--gap", "5")["gap"] == 5
+    assert exam("--stride", "7")["entries"][0]["train_windows"] == -(-plain["entries"][0]["train_windows"] // 7)
     assert exam("--split", "0.6,0.2,0.2")["days"] == 40
     dates = exam("--validation-from", "2012-05-01", "--test-from", "2012-06-01")
     assert (dates["validation"]["first"], dates["first"]) == ("2012-05-01", "2012-06-01")

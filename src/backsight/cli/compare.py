@@ -32,6 +32,7 @@ def compare(
     ] = None,
     lookback: Annotated[str, typer.Option(help="Numbers of steps to look back.")] = "1,3,7,30",
     horizon: Annotated[int, typer.Option(help="Steps to forecast at once.")] = 1,
+    stride: Annotated[int, typer.Option(help="Steps from one forecast's origin to the next.")] = 1,
     models: Annotated[
         str,
         typer.Option(
@@ -109,6 +110,7 @@ def compare(
             models=models,
             lookback=lookbacks,
             horizon=horizon,
+            stride=stride,
             seeds=seeds,
             plan=plan,
             scale=scale,

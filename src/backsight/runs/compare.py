@@ -109,6 +109,7 @@ def compare(
     models: Iterable[Model] | str = NETWORKS,
     lookback: Iterable[int] = (1, 3, 7, 30),
     horizon: int = 1,
+    stride: int = 1,
     seeds: int = 5,
     plan: Plan | None = None,
     scale: ScaleName = "standard",
@@ -129,6 +130,7 @@ def compare(
             return a `keras.Model`.
         lookback: numbers of steps.
         horizon: steps to forecast at once.
+        stride: steps from one origin to the next.
         seeds: fits of each model that is random, with seeds 0, 1, ...
         plan: how networks are trained.
         scale: "standard" scales inputs, and the target for networks, by training rows; "none" does not.
@@ -156,7 +158,7 @@ def compare(
     recipes = choose_recipes(models, dropout, baselines)
     columns = series.select(features).columns
     entries = make_entries(recipes, lookback, columns, calendar)
-    exam = Exam(target, check_count("horizon", horizon), split or split_by_fractions(len(series)))
+    exam = Exam(target, horizon, split or split_by_fractions(len(series)), stride)
     return examine(series, exam, entries, seeds, plan or Plan(), scale, workers, progress or Silent())
 
 

@@ -15,7 +15,7 @@ from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.vocabulary import Origins, Outputs
 from backsight.windows.scaling import ScaleName
-from backsight.windows.windows import View, fit_view, window_origins
+from backsight.windows.windows import View, fit_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def fit_entry(
         calendar=entry.calendar,
         scale=scale,
     )
-    learn = view.show(series, window_origins(exam.split.train, entry.lookback, exam.horizon))
+    learn = view.show(series, exam.training_origins(entry.lookback))
     check = learn.at(exam.origins("validation"))
     forecaster = entry.recipe.fit(learn, check, plan, seed, on_epoch)
     return Fitted(entry, seed, view, forecaster, len(learn), perf_counter() - began)

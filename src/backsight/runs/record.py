@@ -46,6 +46,7 @@ def exam_record(comparison: Comparison) -> Record:
         "target": exam.target,
         "unit": series.units.get(exam.target, ""),
         "horizon": exam.horizon,
+        "stride": exam.stride,
         "gap": exam.split.gap,
         "validation": {"first": val_first, "last": val_last, "days": val_days},
         "first": first,
