@@ -101,6 +101,6 @@ def test_ridge_is_scikit_learns():
         view = fit_view(series, split, "y", ("y", "x"), lookback=lookback, horizon=2)
         learn = view.show(series, window_origins(split.train, lookback, 2))
         ours = as_recipe("ridge(penalty=3)").fit(learn, learn, Plan(), 0).predict(learn)
-        x = learn.gather_inputs().reshape(len(learn), -1).astype(float)
+        x = np.swapaxes(learn.gather_inputs(), 1, 2).reshape(len(learn), -1).astype(float)
         theirs = Ridge(alpha=3.0).fit(x, learn.gather_outputs()).predict(x)
         np.testing.assert_allclose(ours, theirs, atol=1e-8)

@@ -1,5 +1,6 @@
 """Ridge regression on lags: the strongest line there is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass as plain_dataclass
 from typing import Annotated, ClassVar
 
@@ -31,24 +32,16 @@ class Ridge(Recipe):
     family: ClassVar[str] = "ridge"
 
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
-        x = _lags(learn)
-        y = learn.gather_outputs()
+        x, y = learn.gather_lags(), learn.gather_outputs()
         x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
         x -= x_mean
-        # One eigendecomposition of the smaller of the two Gram matrices serves every penalty.
-        if x.shape[0] < x.shape[1]:
-            values, vectors = np.linalg.eigh(x @ x.T)
-            left, right = vectors.T @ (y - y_mean), x.T @ vectors
-        else:
-            values, vectors = np.linalg.eigh(x.T @ x)
-            left, right = vectors.T @ (x.T @ (y - y_mean)), vectors
-        values = np.maximum(values, 0.0)  # rounding can leave the smallest ones just below zero
+        solve = _dual_solver(x, y - y_mean) if x.shape[0] < x.shape[1] else _primal_solver(x, y - y_mean)
 
-        def solve(penalty: float) -> RidgeForecaster:
-            weights = right @ (left / (values + penalty)[:, None])
+        def forecaster(penalty: float) -> RidgeForecaster:
+            weights = solve(penalty)
             return RidgeForecaster(weights, y_mean - x_mean @ weights)
 
-        candidates = [solve(p) for p in ((self.penalty,) if self.penalty else PENALTIES)]
+        candidates = [forecaster(p) for p in ((self.penalty,) if self.penalty else PENALTIES)]
         truth = check.gather_outputs()
         return min(candidates, key=lambda f: mean_squared(f.predict(check) - truth))
 
@@ -58,7 +51,7 @@ class RidgeForecaster(Forecaster):
     """One weighted sum of the window a lead.
 
     Attributes:
-        weights: shape (lookback x features, horizon).
+        weights: shape (features x lookback, horizon).
         intercept: shape (horizon,).
     """
 
@@ -72,10 +65,32 @@ class RidgeForecaster(Forecaster):
     def predict(self, windows: Windows) -> Outputs:
         # A product of a fixed order of sums per row, so that a forecast does not depend on how many
         # others are asked for (a BLAS picks another kernel for another shape).
-        return np.einsum("wl,lh->wh", _lags(windows), self.weights) + self.intercept
+        return np.einsum("wl,lh->wh", windows.gather_lags(), self.weights) + self.intercept
 
 
-def _lags(windows: Windows) -> NDArray[np.float64]:
-    """Every window laid out flat: shape (windows, lookback x features)."""
-    inputs = windows.gather_inputs()
-    return inputs.reshape(len(inputs), inputs.shape[1] * inputs.shape[2]).astype(np.float64)
+Weights = NDArray[np.float64]
+Solver = Callable[[float], Weights]
+
+
+def _primal_solver(x: NDArray[np.float64], y: NDArray[np.float64]) -> Solver:
+    """Weights by penalty, from one eigendecomposition of the lags' Gram matrix."""
+    values, vectors = _eigen(x.T @ x)
+    projected = vectors.T @ (x.T @ y)
+    return lambda penalty: vectors @ (projected / (values + penalty)[:, None])
+
+
+def _dual_solver(x: NDArray[np.float64], y: NDArray[np.float64]) -> Solver:
+    """The same weights where there are more lags than windows, from the windows' Gram matrix."""
+    values, vectors = _eigen(x @ x.T)
+    projected = vectors.T @ y
+    return lambda penalty: x.T @ (vectors @ (projected / (values + penalty)[:, None]))
+
+
+def _eigen(gram: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues, none of them negative, and eigenvectors; `gram` is used up."""
+    from scipy.linalg import eigh
+
+    # LAPACK's "evr" needs no work space of the matrix's own size, and the transpose (the same matrix) lies
+    # in memory as LAPACK wants it.
+    values, vectors = eigh(gram.T, overwrite_a=True, check_finite=False, driver="evr")
+    return np.maximum(values, 0.0), vectors

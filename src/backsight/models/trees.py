@@ -45,8 +45,8 @@ class BoostedTrees(Recipe):
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
 
-        x, y = _lags(learn), learn.gather_outputs()
-        x_check, y_check = _lags(check), check.gather_outputs()
+        x, y = learn.gather_lags(), learn.gather_outputs()
+        x_check, y_check = check.gather_lags(), check.gather_outputs()
         fitted = []
         # One thread: fits run side by side, and sums are added up in one order.
         with threadpool_limits(1, user_api="openmp"):
@@ -73,11 +73,5 @@ class TreesForecaster(Forecaster):
     def predict(self, windows: Windows) -> Outputs:
         if not len(windows):
             return np.empty((0, len(self.models)))
-        x = _lags(windows)
+        x = windows.gather_lags()
         return np.column_stack([model.predict(x) for model in self.models])
-
-
-def _lags(windows: Windows) -> np.ndarray:
-    """Every window laid out flat: shape (windows, lookback x features), float32."""
-    inputs = windows.gather_inputs()
-    return inputs.reshape(len(inputs), inputs.shape[1] * inputs.shape[2])

@@ -72,10 +72,13 @@ def _network_against_simple(entries: list[Record], unit: str) -> list[str]:
         return []
     gain = _val(simple) - _val(network)
     spread = max(_spread(network), _spread(simple))
+    network_test, simple_test = _mean(network, "test_rmse"), _mean(simple, "test_rmse")
+    if gain > spread and network_test is not None and simple_test is not None and network_test > simple_test:
+        unit += " (on the test days it is the other way round)"
     names = f"The best network, {network['name']} (test {_test(network)})"
     other = f"the best simple model, {simple['name']} (test {_test(simple)})"
     if gain > spread:
-        verdict = f"is ahead of {other} on validation by {gain:.3f}{unit}, more than the spread over seeds"
+        verdict = f"is ahead of {other} on validation by {gain:.3f}{unit}, which is more than the spread over seeds"
     elif gain < -spread:
         verdict = f"is behind {other} on validation by {-gain:.3f}{unit}: no network is worth its trouble here"
     else:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from backsight.errors import ColumnError, SettingError, WindowError
 from backsight.series.series import Series
@@ -46,6 +47,15 @@ class Windows:
     def gather_inputs(self) -> Inputs:
         """The windows' inputs, copied out: shape (windows, lookback, features)."""
         return self.inputs[self.origins[:, None] + np.arange(1 - self.lookback, 1)]
+
+    def gather_lags(self) -> NDArray[np.float64]:
+        """The windows' inputs laid out flat, for models of tables: shape (windows, features x lookback).
+
+        Copied once and straight into the type that those models compute in: at a lookback of 360 a second
+        copy would be the largest thing in memory.
+        """
+        flat = np.lib.stride_tricks.sliding_window_view(self.inputs.astype(np.float64), self.lookback, axis=0)
+        return flat[self.origins - self.lookback + 1].reshape(len(self), self.features * self.lookback)
 
     def gather_outputs(self) -> Outputs:
         """What followed each origin, shape (windows, horizon), in the target's unit.
