@@ -123,7 +123,7 @@ def train_backsight(epochs: int, seeds: int, workers: int | None) -> list[Fit]:
 
     jobs = [make_job(row, seed) for seed in range(seeds) for row in LESSON if row.recipe.random]
     fits = []
-    for result in carry_out(jobs, workers, Silent()):
+    for result in carry_out(jobs, workers, Silent()).results:
         if result is None:  # so says carry_out of a fit that Ctrl-C ended
             raise KeyboardInterrupt
         fitted, taken, exam, ends = result

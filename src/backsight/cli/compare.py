@@ -1,7 +1,7 @@
 """`backsight compare`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -89,24 +89,25 @@ def compare(
 
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
     """
-    check_outputs(json, out)
+    check_outputs(json, out, data)
     lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
 
-    from backsight.cli.screen import progress_bar, results_console
+    from backsight.cli.screen import own_output_aside, progress_bar, results_console
     from backsight.runs.compare import compare as run_comparison
     from backsight.training.plan import make_plan
 
     plan = make_plan(batch_size=batch_size, epochs=epochs, learning_rate=learning_rate, patience=patience, keep=keep)
+    globs = None if features is None else split_globs("--features", features)
     reading = {"time": time, "time_format": time_format, "encoding": encoding}
-    series = _load(data, first, last, rows, **reading, on_duplicate=on_duplicate, on_missing=on_missing)
+    repairing = {"on_duplicate": on_duplicate, "on_missing": on_missing}
+    series = _load(data, target, globs, first, last, rows, {**reading, **repairing})
     console = results_console(json)
-    if series.left_out and features is None:
-        console.print(f"Left out, since they hold text: {', '.join(series.left_out)}.", markup=False)
-    with progress_bar() as progress:
+    _notice(console, series, target)
+    with own_output_aside(json), progress_bar() as progress:
         found = run_comparison(
             series,
             target or _default_target(data, series),
-            features=split_globs(features) or ["*"],
+            features=globs,
             models=models,
             lookback=lookbacks,
             horizon=horizon,
@@ -126,14 +127,40 @@ def compare(
         raise typer.Exit(130)
 
 
-def _load(data: str, first: str | None, last: str | None, rows: int | None, **reading: object) -> "Series":
-    """The series, read as asked for and cut to the rows asked for."""
-    from backsight.series.catalogue import load
+#: What reading a file takes for granted; anything else is refused for a catalogue dataset.
+_READING = {"time": None, "time_format": None, "encoding": "utf-8", "on_duplicate": "error", "on_missing": "error"}
 
-    series = load(data, **reading)
-    if first or last:
-        series = series.between(first, last)
+
+def _load(
+    data: str,
+    target: str | None,
+    globs: list[str] | None,
+    first: str | None,
+    last: str | None,
+    rows: int | None,
+    reading: dict[str, Any],
+) -> "Series":
+    """The series, read as asked for and cut to the rows asked for."""
+    from backsight.series.catalogue import CATALOGUE, load
+
+    changed = {name: value for name, value in reading.items() if value != _READING[name]}
+    if data in CATALOGUE:
+        series = load(data, **changed)
+        series = series.between(first, last) if first or last else series
+    else:
+        # Only the columns and rows that are asked for have to be in order.
+        columns = None if globs is None else [*globs, *([target] if target else [])]
+        series = load(data, columns=columns, first=first, last=last, **changed)
     return series if rows is None else series.head(rows)
+
+
+def _notice(console: "Console", series: "Series", target: str | None) -> None:
+    """Say what of the file is not used, or is not what was observed."""
+    if series.left_out:
+        console.print(f"Left out, since they hold text: {', '.join(series.left_out)}.", markup=False)
+    if series.filled is not None:
+        unscored = f" {len(series.filled_rows(target))} of them are targets and are not scored." if target else ""
+        console.print(f"Carried forward: {int(series.filled.sum())} missing values.{unscored}", markup=False)
 
 
 def _default_target(data: str, series: "Series") -> str:
@@ -160,14 +187,16 @@ def _show(found: "Comparison", console: "Console", json: Path | None, out: Path 
     from backsight.runs.record import comparison_record
 
     record = comparison_record(found)
+    # Written before anything is printed: a pipe that closes must not cost the results.
+    if out is not None:
+        files = comparison_files(record, found.leaderboard, found.histories, found.forecasts)
+        write_files(out, files)
+    print_json(record, json)
     console.print(exam_table(record["exam"]))
     console.print()
     for sentence in exam_sentences(record["exam"]):
         console.print(f"- {sentence}", markup=False)
-    print_json(record, json)
     if out is not None:
-        files = comparison_files(record, found.leaderboard, found.histories, found.forecasts)
-        write_files(out, files)
         console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
     if found.interrupted:
         console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)

@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from backsight.cli.options import Json
+from backsight.cli.options import Json, check_outputs
 
 if TYPE_CHECKING:
     from backsight.models.breakdown import LayerParameters
@@ -33,6 +33,8 @@ def describe(
 
       backsight describe 'dense(units=100-50)' --lookback 1 --features 9
     """
+    check_outputs(json)
+
     from backsight.cli.screen import print_json, results_console
     from backsight.models.breakdown import parameter_breakdown
     from backsight.models.network import Network
@@ -66,7 +68,7 @@ def describe(
         f"{ratio:.2f} ({verdict}).",
         markup=False,
     )
-    record = {"name": name, "parameters": total, "windows": count, "data_to_parameters": ratio}
+    record = {"name": name, "parameters": total, "windows": count, "data_to_parameters": ratio if total else None}
     print_json({**record, "layers": [_layer_record(layer) for layer in layers]}, json)
 
 

@@ -55,6 +55,10 @@ def lesson(
         )
     record = lesson_record(done)
     exam = done.comparison
+    # Written before anything is printed: a pipe that closes must not cost the results.
+    files = lesson_files(record, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts)
+    write_files(out, files)
+    print_json(record, json)
     console.print(lesson_table(record))
     console.print("\nWhere the parameters sit (input weights + recurrent weights + biases):")
     for line in breakdown_lines(record):
@@ -64,9 +68,6 @@ def lesson(
     console.print("\nWhat the two tables say:")
     for sentence in lesson_sentences(record):
         console.print(f"- {sentence}", markup=False)
-    print_json(record, json)
-    files = lesson_files(record, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts)
-    write_files(out, files)
     console.print(f"\n{done.seconds:.0f} s. Written to {out}: {', '.join(files)}.", markup=False)
     if exam.interrupted:
         console.print("Stopped by Ctrl-C: only what was finished is shown.", markup=False)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from backsight.cli.options import Json
+from backsight.cli.options import Json, check_outputs
 
 
 def models(json: Json = None) -> None:
@@ -15,6 +15,8 @@ def models(json: Json = None) -> None:
 
       backsight models
     """
+    check_outputs(json)
+
     from dataclasses import asdict
 
     from backsight.cli.screen import print_json, results_console
@@ -54,6 +56,8 @@ def data(
 
       backsight data basel
     """
+    check_outputs(json)
+
     from backsight.cli.screen import print_json, results_console
     from backsight.errors import SettingError
     from backsight.series.catalogue import CATALOGUE, local_file

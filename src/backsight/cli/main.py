@@ -1,7 +1,9 @@
 """The program `backsight`: its commands, and how errors end it."""
 
+import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -12,6 +14,9 @@ from backsight.cli.describe import describe
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
 from backsight.errors import BacksightError, Interrupted
+
+#: Characters of an error that are printed.
+LONGEST_MESSAGE = 600
 
 app = typer.Typer(
     name="backsight",
@@ -46,19 +51,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; those of the process without it.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that has no "±" gets a "?"
+            stream.reconfigure(errors="replace")
     try:
         code = app(args=spread_features(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (BacksightError, typer.TyperException) as error:
-        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        print(f"Error: {message}", file=sys.stderr)
-        return 2
-    except (Interrupted, KeyboardInterrupt, typer.Abort):
-        print("Stopped. Nothing was finished, so nothing was written.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # as when the output is piped into `head`
-        sys.stderr.close()
+        return _fail(error.format_message() if isinstance(error, typer.TyperException) else str(error))
+    except Interrupted:
+        return _fail("", code=130, instead="Stopped. Nothing was finished, so nothing was written.")
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("", code=130, instead="Stopped at once.")
+        os._exit(130)  # threads may be in the middle of a fit; Python would wait for them
+    except BrokenPipeError:  # as when the output is piped into `head`; files were written before
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        return _fail(f"{error.filename or 'The output'} can't be used: {error.strerror or error}.")
     return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int = 2, instead: str = "") -> int:
+    """Print one line, however long and strange the message is; returns the exit code."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+    if len(line) > LONGEST_MESSAGE:
+        line = f"{line[:LONGEST_MESSAGE]} ..."
+    print(instead or f"Error: {line}", file=sys.stderr)
+    return code
 
 
 def spread_features(arguments: Sequence[str]) -> list[str]:

@@ -29,8 +29,10 @@ def parse_counts(option: str, text: str) -> list[int]:
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     for part in parts:
-        if not part.isascii() or not part.isdigit() or int(part) < 1:
-            raise SettingError(f"{option} takes whole numbers of 1 or more, separated by commas; {part!r} was given.")
+        if not part.isascii() or not part.isdigit() or len(part) > 6 or int(part) < 1:
+            raise SettingError(
+                f"{option} takes whole numbers from 1 to 999999, separated by commas; {part[:20]!r} was given."
+            )
     if not parts:
         raise SettingError(f"{option} needs at least one number, as in {option} 1,3,7.")
     return [int(part) for part in parts]
@@ -58,23 +60,34 @@ def parse_rates(option: str, text: str | None) -> list[float]:
     return rates
 
 
-def split_globs(globs: list[str] | None) -> list[str]:
-    """Globs of repeated options, each of which may hold several, separated by commas."""
-    return [part for text in globs or [] for part in map(str.strip, text.split(",")) if part]
-
-
-def check_outputs(json: Path | None, out: Path | None) -> None:
-    """Make sure, before any long work, that the results can be written.
+def split_globs(option: str, texts: list[str]) -> list[str]:
+    """Globs of repeated options, each of which may hold several, separated by commas.
 
     Raises:
-        SettingError: they can't.
+        SettingError: there is none.
+    """
+    globs = [part for text in texts for part in map(str.strip, text.split(",")) if part]
+    if not globs:
+        raise SettingError(f"{option} needs at least one column, as in {option} 'BASEL_*'.")
+    return globs
+
+
+def check_outputs(json: Path | None, out: Path | None = None, data: str | None = None) -> None:
+    """Make sure, before any long work, that the results can be written, and that they overwrite no data.
+
+    Raises:
+        SettingError: they can't, or would.
     """
     from backsight.report.files import check_file, check_folder
 
-    if json is not None and str(json) != "-":
-        check_file(json)
     if out is not None:
         check_folder(out)
+    if json is None or str(json) == "-":
+        return
+    check_file(json)
+    for path in (data, out):
+        if path is not None and Path(path).resolve() == json.resolve():
+            raise SettingError(f"--json {json} would overwrite {path}. Name another file.")
 
 
 def choose_split(

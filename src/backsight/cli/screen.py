@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -64,6 +64,11 @@ class Bar(Silent):
         with self._lock:
             self._progress.advance(self._task)
 
+    def stopping(self) -> None:
+        self._progress.console.print(
+            "Stopping: fits that can't be broken off are waited for. Ctrl-C again ends at once."
+        )
+
 
 def make_progress(console: Console) -> Progress:
     """The bar's columns, gone from the screen when the work is done."""
@@ -80,9 +85,16 @@ def make_progress(console: Console) -> Progress:
 
 
 @contextmanager
+def own_output_aside(json: Path | None) -> Iterator[None]:
+    """Send what a user's own model prints to standard error, if standard output carries the JSON."""
+    with redirect_stdout(sys.stderr) if json is not None and str(json) == "-" else nullcontext():
+        yield
+
+
+@contextmanager
 def progress_bar() -> Iterator[Silent]:
     """A bar on standard error where that is a terminal, and silence elsewhere."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield Silent()
         return
     with make_progress(Console(stderr=True)) as progress:

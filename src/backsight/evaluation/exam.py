@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from backsight.errors import SettingError, WindowError
 from backsight.series.series import Series, day
 from backsight.vocabulary import Origins
 from backsight.windows.split import Split
-from backsight.windows.windows import window_origins
+from backsight.windows.windows import target_rows, window_origins
 
 Part = Literal["validation", "test"]
 
@@ -25,12 +27,15 @@ class Exam:
         split: rows to learn from, to choose by, and to be examined on.
         stride: steps from one origin to the next, in every part; hourly rows with a horizon of 24 and a
             stride of 24 are forecast once a day.
+        unknown: rows whose target was not observed (but filled); no window with such a target is learnt
+            from or scored.
     """
 
     target: str
     horizon: int
     split: Split
     stride: int = 1
+    unknown: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.stride < 1:
@@ -41,16 +46,24 @@ class Exam:
                     f"The {name} part has {len(part)} rows, fewer than the horizon of {self.horizon}. "
                     f"Take a shorter horizon or a longer series."
                 )
+        parts: tuple[Part, ...] = ("validation", "test")
+        if unseen := [part for part in parts if not len(self.origins(part))]:
+            raise WindowError(f"No target of the {unseen[0]} part was observed: all were filled. Take other rows.")
 
     def origins(self, part: Part) -> Origins:
         """The origins of the windows whose targets lie in that part; shape (windows,)."""
-        return window_origins(self.split.parts[part], 1, self.horizon, self.stride)
+        return self._observed(window_origins(self.split.parts[part], 1, self.horizon, self.stride))
 
     def training_origins(self, lookback: int) -> Origins:
         """The origins of the training windows of a lookback; shape (windows,)."""
-        return window_origins(self.split.train, lookback, self.horizon, self.stride)
+        return self._observed(window_origins(self.split.train, lookback, self.horizon, self.stride))
+
+    def _observed(self, origins: Origins) -> Origins:
+        if not self.unknown:
+            return origins
+        return origins[~np.isin(target_rows(origins, self.horizon), self.unknown).any(axis=1)]
 
     def describe_days(self, series: Series, part: Part) -> tuple[str, str, int]:
         """First and last target time of a part, and the number of its target rows."""
-        rows = self.split.parts[part]
+        rows = np.unique(target_rows(self.origins(part), self.horizon))
         return day(series.times[rows[0]]), day(series.times[rows[-1]]), len(rows)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic.dataclasses import dataclass
 
 from backsight.models.network import Network
-from backsight.models.recipe import STRICT, Activation, Count, Rate
+from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 from backsight.models.recurrent import LayerName
 from backsight.training.engine import keras_on_jax
 
@@ -26,7 +26,7 @@ class Attention(Network):
 
     layer: LayerName = "LSTM"
     units: Count = 16
-    layers: Count = 1
+    layers: Depth = 1
     activation: Activation = "tanh"
     dropout: Rate = 0.0
     family: ClassVar[str] = "attention"

@@ -58,7 +58,7 @@ def parameter_breakdown(model: Any) -> tuple[LayerParameters, ...]:
         LayerParameters(
             layer.name,
             type(layer).__name__,
-            tuple(layer.output.shape),
+            _output_shape(layer),
             _recurrent_parts(layer) if type(layer).__name__ in GATES else _parts(layer),
         )
         for layer in model.layers
@@ -76,6 +76,14 @@ def one_line(layers: tuple[LayerParameters, ...]) -> str:
     sums = [f"{layer.name} {' + '.join(str(p.count) for p in layer.parts)} = {layer.count:,}" for layer in learning]
     total = f"; total {sum(layer.count for layer in learning):,}" if len(learning) > 1 else ""
     return "; ".join(sums) + total
+
+
+def _output_shape(layer: Any) -> tuple[int | None, ...]:
+    """Empty for a layer that was called outside Keras's functional way, which keeps no record of it."""
+    try:
+        return tuple(layer.output.shape)
+    except (AttributeError, ValueError):
+        return ()
 
 
 def _recurrent_parts(layer: Any) -> tuple[Part, ...]:

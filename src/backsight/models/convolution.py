@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from backsight.models.network import Network
-from backsight.models.recipe import STRICT, Activation, Count, Rate
+from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 from backsight.training.engine import keras_on_jax
 
 
@@ -26,8 +26,8 @@ class Convolution(Network):
     """
 
     units: Count = 16
-    layers: Count | None = None
-    kernel: Annotated[int, Field(ge=2)] = 3
+    layers: Depth | None = None
+    kernel: Annotated[int, Field(ge=2, le=4096)] = 3
     activation: Activation = "relu"
     dropout: Rate = 0.0
     family: ClassVar[str] = "convolution"

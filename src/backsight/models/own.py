@@ -3,14 +3,20 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from backsight.errors import RecipeError
+import numpy as np
+
+from backsight.errors import BacksightError, Interrupted, RecipeError
 from backsight.models.network import Network
+from backsight.models.recipe import Forecaster, OnEpoch, ignore
 from backsight.training.engine import keras_on_jax
+from backsight.training.plan import Plan
+from backsight.windows.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -31,26 +37,41 @@ class Own(Network):
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         keras = keras_on_jax()
         asked = {"horizon": horizon} if "horizon" in inspect.signature(self.function).parameters else {}
-        try:
+        with _foreign(f"{self.name}, for inputs of shape {(lookback, features)},"):
             model = self.function((lookback, features), **asked)
-        except Exception as error:  # foreign code may raise anything; it is told, with its cause kept
-            raise RecipeError(
-                f"{self.name} raised {type(error).__name__} for inputs of shape {(lookback, features)}: "
-                f"{str(error).strip() or 'no message'}"
-            ) from error
         if not isinstance(model, keras.Model):
             raise RecipeError(
                 f"{self.name} must return a keras.Model; it returned {type(model).__name__}. "
                 f"Build it with the `keras` package itself, not with `tensorflow.keras`."
             )
-        want = ((None, lookback, features), (None, horizon))
-        got = (model.input_shape, model.output_shape)
-        if tuple(map(tuple, got)) != want:
+        # Called once, for a model without an Input has no weights and no shapes before.
+        with _foreign(f"The model of {self.name}, for one window of shape {(lookback, features)},"):
+            shape = getattr(model(np.zeros((1, lookback, features), dtype=np.float32)), "shape", None)
+        if shape is None or tuple(shape) != (1, horizon):
             raise RecipeError(
-                f"{self.name} must map inputs of shape {want[0]} to outputs of shape {want[1]}; its model "
-                f"maps {got[0]} to {got[1]}. End it with Dense(horizon)."
+                f"{self.name} must map inputs of shape {(None, lookback, features)} to outputs of shape "
+                f"{(None, horizon)}; for one window its model gives {shape}. End it with Dense(horizon)."
             )
         return model
+
+    def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
+        with _foreign(f"Training {self.name}"):
+            return super().fit(learn, check, plan, seed, on_epoch)
+
+
+@contextmanager
+def _foreign(doing: str) -> Iterator[None]:
+    """Turn whatever a user's code raises, or its `sys.exit`, into one of our errors, with its cause kept.
+
+    Raises:
+        RecipeError: the code raised something.
+    """
+    try:
+        yield
+    except (BacksightError, Interrupted):
+        raise
+    except (Exception, SystemExit) as error:  # foreign code may raise anything
+        raise RecipeError(f"{doing} raised {type(error).__name__}: {str(error).strip() or 'no message'}") from error
 
 
 def load_own(reference: str) -> Own:
@@ -64,12 +85,11 @@ def load_own(reference: str) -> Own:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, SyntaxError, ValueError) as error:
-        raise RecipeError(f"Module {module_name!r} of model {reference!r} can't be imported: {error}.") from error
-    except AttributeError as error:
-        raise RecipeError(f"Module {module_name!r} has no function {function_name!r}.") from error
+    with _foreign(f"Importing {module_name!r}, for model {reference!r},"):
+        module = importlib.import_module(module_name)
+        function = getattr(module, function_name, None)
+    if function is None:
+        raise RecipeError(f"Module {module_name!r} has no function {function_name!r}.")
     if not callable(function):
         raise RecipeError(f"{reference} is no function but a {type(function).__name__}.")
-    return Own(function, function_name)
+    return Own(function, reference)

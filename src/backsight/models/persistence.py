@@ -1,14 +1,15 @@
 """Persistence: what was, will be."""
 
 from dataclasses import dataclass as plain_dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from backsight.errors import WindowError
-from backsight.models.recipe import STRICT, Count, Forecaster, OnEpoch, Recipe, ignore, mean_squared
+from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore, mean_squared
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows, target_rows
@@ -51,7 +52,7 @@ class SeasonalPersistence(Recipe):
     (the seasonal naive method).
     """
 
-    season: Count | None = None
+    season: Annotated[int, Field(ge=1)] | None = None
     family: ClassVar[str] = "seasonal_persistence"
     reads_window: ClassVar[bool] = False
 

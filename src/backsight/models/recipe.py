@@ -14,7 +14,8 @@ from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows
 
 #: Kinds of settings that several recipes have.
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=4096)]
+Depth = Annotated[int, Field(ge=1, le=64)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "tanh", "sigmoid", "linear", "elu", "selu", "gelu", "silu", "softplus"]
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic.dataclasses import dataclass
 
 from backsight.models.network import Network
-from backsight.models.recipe import STRICT, Activation, Count, Rate
+from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 from backsight.training.engine import keras_on_jax
 
 LayerName = Literal["SimpleRNN", "LSTM", "GRU"]
@@ -29,7 +29,7 @@ class Recurrent(Network):
 
     layer: LayerName = "LSTM"
     units: Count = 16
-    layers: Count = 1
+    layers: Depth = 1
     activation: Activation = "tanh"
     dropout: Rate = 0.0
     family: ClassVar[str] = "recurrent"

@@ -4,7 +4,7 @@ A new recipe is its own file, one line in `RECIPES`, and, if it is a new family,
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -64,12 +64,16 @@ def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
     if isinstance(model, Recipe):
         return model
     if callable(model):
+        if not isinstance(model, Hashable):
+            raise RecipeError(f"{type(model).__name__} can't be hashed, so its network would be built anew each time.")
         return Own(model, getattr(model, "__name__", type(model).__name__))
     matched = _CALL.fullmatch(model.strip())
     if matched is None:
         raise RecipeError(f"{model!r} is no model. Write a name, or a name and settings: lstm(units=7, layers=2).")
     name = matched["name"].strip()
     if ":" in name:
+        if matched["settings"] is not None:
+            raise RecipeError(f"{model!r}: a function of yours takes no settings here. Write one a setting.")
         return load_own(name)
     recipe = RECIPES.get(name.replace("-", "_").lower())
     if recipe is None:
@@ -161,6 +165,8 @@ def _parse_settings(text: str, model: str) -> dict[str, Any]:
         key, equals, value = part.partition("=")
         if not equals:
             raise RecipeError(f"{part!r} in {model!r} is no setting. Write name=value, as in lstm(units=7).")
+        if key.strip() in settings:
+            raise RecipeError(f"{model!r} sets {key.strip()} twice.")
         settings[key.strip()] = None if value.strip() == "None" else value.strip()
     return settings
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from backsight.models.network import Network
-from backsight.models.recipe import STRICT, Activation, Count, Rate
+from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 from backsight.training.engine import keras_on_jax
 
 
@@ -26,7 +26,7 @@ class Transformer(Network):
     """
 
     units: Count = 16
-    layers: Count = 1
+    layers: Depth = 1
     heads: Count = 2
     activation: Activation = "relu"
     dropout: Rate = 0.0

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from backsight.models.recipe import STRICT, Count, Forecaster, OnEpoch, Recipe, ignore
+from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows
@@ -33,11 +33,11 @@ class BoostedTrees(Recipe):
     scikit-learn's implementation.
     """
 
-    trees: Count = 1000
+    trees: Annotated[int, Field(ge=1)] = 1000
     leaves: Annotated[int, Field(ge=2)] = 15
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.03
     columns: Annotated[float, Field(gt=0, le=1)] = 0.2
-    patience: Count = 20
+    patience: Annotated[int, Field(ge=1)] = 20
     family: ClassVar[str] = "trees"
     random: ClassVar[bool] = True
 
@@ -73,5 +73,8 @@ class TreesForecaster(Forecaster):
     def predict(self, windows: Windows) -> Outputs:
         if not len(windows):
             return np.empty((0, len(self.models)))
+        from threadpoolctl import threadpool_limits
+
         x = windows.gather_lags()
-        return np.column_stack([model.predict(x) for model in self.models])
+        with threadpool_limits(1, user_api="openmp"):
+            return np.column_stack([model.predict(x) for model in self.models])

@@ -20,6 +20,8 @@ def check_file(path: Path) -> None:
     """
     if path.is_dir():
         raise SettingError(f"{path} is a folder; name a file in it.")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise SettingError(f"{path} is a link or a device, which would be replaced; name a plain file.")
     if not path.parent.is_dir():
         raise SettingError(f"There is no folder {path.parent} to write {path.name} into. Make it first.")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
@@ -32,6 +34,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         SettingError: it can't; the message says why.
     """
+    if folder.is_symlink() and not folder.exists():
+        raise SettingError(f"{folder} is a link that leads nowhere; name a folder to write into.")
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder} is a file; name a folder to write into.")
     existing = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
@@ -59,6 +63,9 @@ def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
     Raises:
         SettingError: the disk is full or the folder can't be written; earlier files are as they were.
     """
+    for name in writers:
+        if (folder / name).is_dir():
+            raise SettingError(f"{folder / name} is a folder where a file of that name would go. Name another folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as stage:

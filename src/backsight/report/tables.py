@@ -10,6 +10,9 @@ from rich.table import Table
 Record = dict[str, Any]
 Errors = Sequence[float | None]
 
+#: Errors below this are shown with significant digits, not with decimals.
+SMALL = 0.1
+
 
 def lesson_table(record: Record) -> Table:
     """The rows of the lesson beside their published test RMSE."""
@@ -61,15 +64,17 @@ def breakdown_lines(record: Record) -> list[str]:
 def show_mean(errors: Errors) -> str:
     """Mean and, over several seeds, standard deviation.
 
-    >>> show_mean([3.0, 3.5, 4.0]), show_mean([3.0]), show_mean([3.0, None])
-    ('3.500 ± 0.500', '3.000', 'failed')
+    >>> show_mean([3.0, 3.5, 4.0]), show_mean([3.0]), show_mean([3.0, None]), show_mean([0.00012])
+    ('3.500 ± 0.500', '3.000', 'failed', '0.00012')
     """
     if not errors:
         return ""
     finite = [e for e in errors if e is not None]
     if len(finite) < len(errors):
         return "failed"
-    return f"{fmean(finite):.3f}" + (f" ± {stdev(finite):.3f}" if len(finite) > 1 else "")
+    mean = fmean(finite)
+    form = ".3f" if mean == 0 or mean >= SMALL else ".3g"
+    return f"{mean:{form}}" + (f" ± {stdev(finite):{form}}" if len(finite) > 1 else "")
 
 
 def show_errors_range(errors: Errors) -> str:
@@ -81,7 +86,8 @@ def show_errors_range(errors: Errors) -> str:
     finite = [e for e in errors if e is not None]
     if len(finite) < len(errors):
         return f"{len(errors) - len(finite)} of {len(errors)} seeds failed"
-    return f"{min(finite):.2f} .. {max(finite):.2f}" if len(finite) > 1 else ""
+    form = ".2f" if min(finite) >= SMALL else ".3g"
+    return f"{min(finite):{form}} .. {max(finite):{form}}" if len(finite) > 1 else ""
 
 
 def show_range(numbers: Sequence[int]) -> str:

@@ -1,5 +1,6 @@
 """One comparison: every entry and seed fitted, all of them examined on the same days."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -8,22 +9,25 @@ from typing import Any
 
 import pandas as pd
 
-from backsight.errors import RecipeError, SettingError
+from backsight.errors import Interrupted, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.leaderboard import leaderboard, seed_scores
 from backsight.models.recipe import Recipe
-from backsight.models.registry import BASELINES, as_recipe, split_models
+from backsight.models.registry import BASELINES, as_recipe, split_models, with_settings
 from backsight.runs.entry import Entry, make_entries
 from backsight.runs.fit import Fitted, fit_entry, predict_every_origin
-from backsight.runs.jobs import Job, carry_out
+from backsight.runs.jobs import Job, Outcome, carry_out
 from backsight.runs.progress import Progress, Silent
-from backsight.series.columns import require_column
+from backsight.series.columns import refuse_text, require_column
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split, split_by_fractions
 
 Model = str | Recipe | Callable[..., Any]
+
+#: More seeds, steps or features than this are a slip of the finger.
+MANY = 1_000_000
 
 #: Networks of a comparison that names none.
 NETWORKS = ("dense", "rnn", "lstm", "gru")
@@ -105,7 +109,7 @@ def compare(
     series: Series,
     target: str,
     *,
-    features: Iterable[str] = ("*",),
+    features: Iterable[str] | None = None,
     models: Iterable[Model] | str = NETWORKS,
     lookback: Iterable[int] = (1, 3, 7, 30),
     horizon: int = 1,
@@ -154,11 +158,12 @@ def compare(
     >>> list(found.leaderboard["entry"])[:2]
     ['ridge_3', 'trees_3']
     """
+    refuse_text([target], series.columns, series.left_out)
     require_column(target, series.columns)
     recipes = choose_recipes(models, dropout, baselines)
-    columns = series.select(features).columns
+    columns = series.columns if features is None else series.select(features).columns
     entries = make_entries(recipes, lookback, columns, calendar)
-    exam = Exam(target, horizon, split or split_by_fractions(len(series)), stride)
+    exam = Exam(target, horizon, split or split_by_fractions(len(series)), stride, series.filled_rows(target))
     return examine(series, exam, entries, seeds, plan or Plan(), scale, workers, progress or Silent())
 
 
@@ -180,8 +185,6 @@ def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], base
 
 def as_recipe_with_dropout(recipe: Recipe, rate: float) -> Recipe:
     """The recipe with another rate of dropout."""
-    from backsight.models.registry import with_settings
-
     return with_settings(recipe, {"dropout": rate})
 
 
@@ -204,8 +207,8 @@ def examine(
     """
     began = perf_counter()
     jobs = entry_jobs(series, exam, entries, seeds, plan, scale)
-    results = carry_out(jobs, workers, progress)
-    return conclude(series, exam, entries, plan, scale, results, perf_counter() - began)
+    outcome = carry_out(jobs, workers, progress)
+    return conclude(series, exam, entries, plan, scale, outcome, perf_counter() - began)
 
 
 def entry_jobs(
@@ -217,6 +220,7 @@ def entry_jobs(
     for the same program.
     """
     check_count("seeds", seeds)
+    check_names(entries)
     return [
         Job(entry.name, seed, partial(fit_entry, series, exam, entry, plan, scale, seed))
         for seed in range(seeds)
@@ -231,15 +235,17 @@ def conclude(
     entries: Sequence[Entry],
     plan: Plan,
     scale: ScaleName,
-    results: Sequence[Fitted | None],
+    outcome: Outcome[Fitted],
     seconds: float,
 ) -> Comparison:
-    """Open the test days, once, and gather the forecasts of all that was finished."""
-    place = {entry.name: i for i, entry in enumerate(entries)}
-    finished = sorted((f for f in results if f is not None), key=lambda f: (place[f.entry.name], f.seed))
-    if not finished:
-        from backsight.errors import Interrupted
+    """Open the test days, once, and gather the forecasts of all that was finished.
 
+    Raises:
+        Interrupted: nothing was.
+    """
+    place = {entry.name: i for i, entry in enumerate(entries)}
+    finished = sorted((f for f in outcome.results if f is not None), key=lambda f: (place[f.entry.name], f.seed))
+    if not finished:
         raise Interrupted
     forecasts = pd.concat(
         [f.sit(series, exam, part) for f in finished for part in ("validation", "test")],
@@ -254,7 +260,7 @@ def conclude(
         tuple(finished),
         forecasts,
         seconds,
-        interrupted=len(finished) < len(results),
+        interrupted=outcome.interrupted,
     )
 
 
@@ -281,12 +287,23 @@ def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else empty
 
 
+def check_names(entries: Sequence[Entry]) -> None:
+    """Make sure that every entry has a name of its own.
+
+    Raises:
+        SettingError: two share one.
+    """
+    for name, count in Counter(entry.name for entry in entries).items():
+        if count > 1:
+            raise SettingError(f"Two different models are called {name!r}. Rename your function.")
+
+
 def check_count(name: str, value: int) -> int:
-    """`value`, if it is 1 or more.
+    """`value`, if it is 1 or more, and no more than anybody means.
 
     Raises:
         SettingError: it is not.
     """
-    if value < 1:
-        raise SettingError(f"{name.capitalize()} must be 1 or more; {value} was given.")
+    if not 1 <= value <= MANY:
+        raise SettingError(f"{name.capitalize()} must be 1 or more, and at most {MANY:,}; {value} was given.")
     return value

@@ -38,10 +38,10 @@ def make_entries(
     steps = list(dict.fromkeys(lookbacks))
     if not steps or min(steps) < 1:
         raise SettingError(f"Lookbacks are numbers of steps, 1 or more; {steps or 'none'} were given.")
-    entries: dict[str, Entry] = {}
+    entries = []
     for recipe in recipes:
         name = recipe_name(recipe)
         for lookback in steps if recipe.reads_window else [1]:
             label = f"{name}_{lookback}" if recipe.reads_window else name
-            entries.setdefault(label, Entry(label, recipe, lookback, features, calendar))
-    return list(entries.values())
+            entries.append(Entry(label, recipe, lookback, features, calendar))
+    return entries

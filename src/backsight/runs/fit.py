@@ -6,6 +6,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
+from backsight.errors import WindowError
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import forecast_rows
 from backsight.models.recipe import Forecaster, OnEpoch
@@ -68,6 +69,8 @@ def fit_entry(
         scale=scale,
     )
     learn = view.show(series, exam.training_origins(entry.lookback))
+    if not len(learn):
+        raise WindowError(f"{entry.name} has no training window whose targets were all observed. Take other rows.")
     check = learn.at(exam.origins("validation"))
     forecaster = entry.recipe.fit(learn, check, plan, seed, on_epoch)
     return Fitted(entry, seed, view, forecaster, len(learn), perf_counter() - began)

@@ -29,8 +29,21 @@ class Job(Generic[Result]):
     fit: Callable[[OnEpoch], Result]
 
 
-def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progress) -> list[Result | None]:
-    """The results in the order of the jobs; None for those that Ctrl-C kept from finishing.
+@dataclass(frozen=True, eq=False)
+class Outcome(Generic[Result]):
+    """What came of the jobs.
+
+    Attributes:
+        results: in the order of the jobs; None for those that Ctrl-C kept from finishing.
+        interrupted: whether Ctrl-C was pressed.
+    """
+
+    results: tuple[Result | None, ...]
+    interrupted: bool
+
+
+def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progress) -> Outcome[Result]:
+    """Do the jobs, as many at a time as there are workers.
 
     A job's result depends on nothing but the job, whatever runs beside it.
 
@@ -61,6 +74,7 @@ def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progre
         progress.finished(job.name, job.seed)
         return result
 
+    interrupted = False
     progress.started(len(jobs))
     # BLAS on one thread: its sums, and so a fit's bytes, would depend on the number of cores otherwise.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers or cores()) as pool:
@@ -68,7 +82,8 @@ def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progre
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         except KeyboardInterrupt:
-            pass  # not swallowed: the caller sees which results are missing
+            interrupted = True
+            progress.stopping()
         finally:
             stop.set()
             for future in futures:
@@ -77,7 +92,8 @@ def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progre
     for failure in failures:
         if failure is not None and not isinstance(failure, Interrupted):
             raise failure
-    return [f.result() if not f.cancelled() and f.exception() is None else None for f in futures]
+    results = (f.result() if not f.cancelled() and f.exception() is None else None for f in futures)
+    return Outcome(tuple(results), interrupted)
 
 
 def cores() -> int:

@@ -16,7 +16,7 @@ from backsight.models.registry import RECIPES, recipe_name
 from backsight.runs.compare import Comparison, check_count, conclude, entry_jobs, history_rows
 from backsight.runs.entry import Entry, make_entries
 from backsight.runs.fit import Fitted, fit_entry
-from backsight.runs.jobs import Job, carry_out
+from backsight.runs.jobs import Job, Outcome, carry_out
 from backsight.runs.progress import Progress, Silent
 from backsight.series.series import Series
 from backsight.training.plan import Plan
@@ -144,11 +144,10 @@ def run_lesson(
     exam_jobs = entry_jobs(series, exam, entries, seeds, plan, "standard")
     # Stable: all of a seed before the next one, the lesson's rows before the exam.
     jobs = sorted(of_rows + exam_jobs, key=lambda job: job.seed)
-    results = carry_out(jobs, workers, progress or Silent())
-    by_job = dict(zip(map(id, jobs), results, strict=True))
-    comparison = conclude(
-        series, exam, entries, plan, "standard", [by_job[id(j)] for j in exam_jobs], perf_counter() - began
-    )
+    outcome = carry_out(jobs, workers, progress or Silent())
+    by_job = dict(zip(map(id, jobs), outcome.results, strict=True))
+    of_exam = Outcome(tuple(by_job[id(job)] for job in exam_jobs), outcome.interrupted)
+    comparison = conclude(series, exam, entries, plan, "standard", of_exam, perf_counter() - began)
     rows = []
     for row in LESSON:
         done = [by_job[id(job)] for job in of_rows if job.name == row.name]

@@ -17,6 +17,9 @@ class Progress(Protocol):
     def finished(self, job: str, seed: int) -> None:
         """A fit is done."""
 
+    def stopping(self) -> None:
+        """Ctrl-C was pressed; fits that can't be broken off are waited for."""
+
 
 class Silent:
     """Reports nothing."""
@@ -28,4 +31,7 @@ class Silent:
         """Nothing."""
 
     def finished(self, job: str, seed: int) -> None:
+        """Nothing."""
+
+    def stopping(self) -> None:
         """Nothing."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from backsight.errors import DatasetUnavailable
+from backsight.errors import DatasetUnavailable, SettingError
 from backsight.series.read import read_series
 from backsight.series.series import Series
 
@@ -108,6 +108,7 @@ def load(source: str | Path, **options: object) -> Series:
 
     Raises:
         DatasetUnavailable: a catalogue dataset is not at hand and can't be downloaded.
+        SettingError: options were given for a catalogue dataset.
         DataError, ColumnError: see `read_series`.
 
     >>> load("seattle").columns
@@ -116,6 +117,11 @@ def load(source: str | Path, **options: object) -> Series:
     dataset = CATALOGUE.get(str(source))
     if dataset is None:
         return read_series(source, **options)  # type: ignore[arg-type]
+    if options:
+        raise SettingError(
+            f"{source!r} is a dataset of the catalogue, read as it is published: {', '.join(sorted(options))} can only "
+            f"be given for a file."
+        )
     series = read_series(fetch(dataset), name=dataset.name)
     kept = [c for c in series.columns if c not in dataset.drop]
     units = {c: unit for c in kept for end, unit in dataset.units.items() if c.endswith(end)}
@@ -169,6 +175,7 @@ def _download(dataset: Dataset) -> Path:
     import pooch
     import requests
 
+    pooch.get_logger().setLevel("ERROR")  # the caller says what happens, once
     try:
         path = pooch.retrieve(
             dataset.url,

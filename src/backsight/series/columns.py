@@ -26,6 +26,21 @@ def expand_globs(globs: Iterable[str], columns: Sequence[str]) -> tuple[str, ...
     return tuple(c for c in columns if c in chosen)
 
 
+def refuse_text(globs: Iterable[str], columns: Sequence[str], text_columns: Sequence[str]) -> None:
+    """Make sure that no glob means columns of text alone.
+
+    Raises:
+        ColumnError: one names a column of text, or fits no column but such ones.
+    """
+    for glob in globs:
+        fits_text = [c for c in text_columns if glob == c or fnmatchcase(c, glob)]
+        if fits_text and not any(glob == c or fnmatchcase(c, glob) for c in columns):
+            raise ColumnError(
+                f"Column {fits_text[0]!r} holds text. A forecaster reads numbers: encode it as numbers in the "
+                f"file, or leave it out."
+            )
+
+
 def require_column(name: str, columns: Sequence[str]) -> str:
     """`name` itself, if it is one of the columns.
 

@@ -23,7 +23,8 @@ def find_step(times: pd.DatetimeIndex) -> Step:
     """
     gaps = np.diff(_microseconds(times))
     usual = _most_common(gaps) * _MICROSECOND
-    if usual >= 28 * _DAY:  # months and years differ in length, so they are counted, not measured
+    # Months and years differ in length, so they are counted, not measured.
+    if usual >= 28 * _DAY and (gaps % (usual // _MICROSECOND)).any():
         months = max(_most_common(np.diff(_months(times))), 1)
         return pd.offsets.MonthEnd(months) if times.is_month_end.all() else pd.DateOffset(months=months)
     over_weekends = bool((gaps == 3 * _DAY // _MICROSECOND).any())
@@ -49,6 +50,10 @@ def grid_places(times: pd.DatetimeIndex, step: Step) -> tuple[NDArray[np.int64],
         count = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]
         months = _months(times)
         places, rest = np.divmod(months - months[0], count)
+        # The same day of every month; a month without that day takes its last one.
+        day = np.minimum(times.day.max(), times.days_in_month)
+        clock = _microseconds(times) - _microseconds(times.normalize())
+        rest = rest + (times.day != day) + (clock != clock[0])
     return places.astype(np.int64), rest != 0
 
 
@@ -58,7 +63,19 @@ def times_after(times: pd.DatetimeIndex, steps: int) -> pd.DatetimeIndex:
     >>> times_after(pd.date_range("2020-01-31", periods=4, freq="ME"), 1)[0]
     Timestamp('2020-05-31 00:00:00')
     """
-    return pd.date_range(times[-1], periods=steps + 1, freq=find_step(times))[1:]
+    return steps_from(times[-1], find_step(times), steps + 1)[1:]
+
+
+def steps_from(first: pd.Timestamp, step: Step, count: int) -> pd.DatetimeIndex:
+    """`first` and the times after it.
+
+    >>> [time.day for time in steps_from(pd.Timestamp("2021-01-30"), pd.DateOffset(months=1), 3)]
+    [30, 28, 30]
+    """
+    if type(step) is pd.DateOffset:  # months, counted from the first: a short month is no anchor
+        months = step.kwds["months"]
+        return pd.DatetimeIndex([first + pd.DateOffset(months=months * k) for k in range(count)])
+    return pd.date_range(first, periods=count, freq=step)
 
 
 def show_step(step: Step) -> str:

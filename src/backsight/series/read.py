@@ -2,8 +2,11 @@
 
 import csv
 import io
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from operator import or_
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +33,13 @@ def read_series(
     time: str | None = None,
     time_format: str | None = None,
     encoding: str = "utf-8",
+    columns: Iterable[str] | None = None,
+    first: str | None = None,
+    last: str | None = None,
     on_duplicate: OnDuplicate = "error",
     on_missing: OnMissing = "error",
     name: str | None = None,
-    units: dict[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Series:
     """Read a series from a CSV or Parquet file.
 
@@ -43,7 +49,7 @@ def read_series(
         time: the column of times; without it, one called date, time or the like.
         time_format: strptime format of the times, where they are not ISO 8601 or YYYYMMDD.
         encoding: of a CSV file.
-        on_duplicate, on_missing: see `from_frame`.
+        columns, first, last, on_duplicate, on_missing: see `from_frame`.
         name: what to call the series; the file's name without it.
         units: unit by column.
 
@@ -65,6 +71,10 @@ def read_series(
     return from_frame(
         frame,
         time=time,
+        time_format=time_format,
+        columns=columns,
+        first=first,
+        last=last,
         name=name or path.stem,
         units=units,
         on_duplicate=on_duplicate,
@@ -105,29 +115,31 @@ def _read_rows(path: Path, encoding: str) -> tuple[list[str], list[list[str]], l
         raise DataError(f"{path} is empty. A CSV needs a header line and one row a step.")
     # Line ends as they are, so that those within quotes stay and the others count.
     lines_of_text = io.StringIO(text, newline="")
-    separator = max(SEPARATORS, key=lines_of_text.readline().count)
+    separator = max(SEPARATORS, key=re.sub('"[^"]*"', "", lines_of_text.readline()).count)
     lines_of_text.seek(0)
     reader = csv.reader(lines_of_text, delimiter=separator, strict=True)
+    begun = 1
     try:
         header = [name.strip() for name in next(reader)]
         _check_header(path, header)
         rows, lines = [], []
-        blank = 0
+        blank, begun = 0, reader.line_num + 1  # a quoted field may hold line ends, so a row may take several lines
         for row in reader:
+            line, begun = begun, reader.line_num + 1
             if not row:
-                blank = blank or reader.line_num
+                blank = blank or line
                 continue
             if blank:
                 raise DataError(f"Line {blank} of {path.name} is empty, and rows follow it. Delete it.")
             if len(row) != len(header):
                 raise DataError(
-                    f"Line {reader.line_num} of {path.name} has {len(row)} fields where the header has "
+                    f"Line {line} of {path.name} has {len(row)} fields where the header has "
                     f"{len(header)}. Every row needs one field a column."
                 )
             rows.append(row)
-            lines.append(reader.line_num)
+            lines.append(line)
     except csv.Error as error:
-        raise DataError(f"Line {reader.line_num} of {path.name} is no CSV: {error}.") from error
+        raise DataError(f"Line {begun} of {path.name} is no CSV: {error} within the row that begins there.") from error
     if not rows:
         raise DataError(f"{path.name} has a header and no rows.")
     return header, rows, lines
@@ -166,7 +178,7 @@ def _check_header(path: Path, header: list[str]) -> None:
     if len(set(header)) < len(header):
         twice = next(n for i, n in enumerate(header) if n in header[:i])
         raise DataError(f"Two columns of {path.name} are called {twice!r}. Rename one of them.")
-    if all(_is_number(name) for name in header):
+    if all(_is_number(name) or _is_date(name) for name in header):
         raise DataError(f"The first line of {path.name} holds numbers. It must name the columns.")
 
 
@@ -177,15 +189,13 @@ def _numbers(name: str, column: tuple[str, ...], lines: list[int]) -> object:
             return np.array(column, dtype=np.str_).astype(np.float64)
     numeric = [_is_number(cell) for cell in column]
     missing = [cell.strip().lower() in MISSING for cell in column]
-    if not any(numeric):
+    with_point = [_is_number(cell.replace(",", ".")) for cell in column]
+    if not any(numeric) and not (any(with_point) and all(map(or_, with_point, missing))):
         return np.full(len(column), np.nan) if all(missing) else pd.Series(column, dtype=str)
     for row, cell in enumerate(column):
         if not (numeric[row] or missing[row]):
-            comma = " Numbers need a decimal point, not a comma." if _is_number(cell.replace(",", ".")) else ""
-            raise DataError(
-                f"Line {lines[row]}, column {name!r}: {cell[:40]!r} is not a number, and other rows of the "
-                f"column are. Mend the cell or leave it empty.{comma}"
-            )
+            advice = "Write numbers with a decimal point." if with_point[row] else "Mend the cell or leave it empty."
+            raise DataError(f"Line {lines[row]}, column {name!r}: {cell[:40]!r} is not a number. {advice}")
     return np.array([np.nan if m else float(c) for c, m in zip(column, missing, strict=True)])
 
 
@@ -195,6 +205,10 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return "_" not in cell and cell.strip().lower() not in MISSING
+
+
+def _is_date(cell: str) -> bool:
+    return re.match(r"\d{4}[-/]\d\d", cell) is not None
 
 
 def _looks_like_times(column: tuple[str, ...]) -> bool:

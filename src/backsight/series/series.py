@@ -1,5 +1,6 @@
 """What was observed: numbers in time order, one row a step."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -7,8 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backsight.errors import ColumnError, DataError
-from backsight.series.columns import expand_globs, require_column
+from backsight.errors import DataError
+from backsight.series.columns import expand_globs, refuse_text, require_column
+
+_DAY = pd.Timedelta(days=1)
+_MICROSECOND = pd.Timedelta(microseconds=1)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +27,8 @@ class Series:
         columns: the names, in the order of the second axis of `values`.
         units: unit by column, where known.
         left_out: columns of the source that hold text and so can't be forecast from.
+        filled: shape (steps, columns), true where a value was carried forward and not observed; None
+            where all were. A filled target is neither learnt from nor scored.
 
     >>> import numpy as np, pandas as pd
     >>> days = pd.date_range("2020-01-01", periods=3)
@@ -36,6 +43,7 @@ class Series:
     columns: tuple[str, ...]
     units: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    filled: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.times), len(self.columns)):
@@ -62,15 +70,17 @@ class Series:
             ColumnError: a glob fits nothing, or names a column of text.
         """
         globs = tuple(globs)
-        for glob in globs:
-            if glob in self.left_out:
-                raise ColumnError(
-                    f"Column {glob!r} holds text. A forecaster reads numbers: "
-                    f"encode it as numbers in the file, or leave it out."
-                )
+        refuse_text(globs, self.columns, self.left_out)
         chosen = expand_globs(globs, self.columns)
         places = [self.columns.index(c) for c in chosen]
-        return replace(self, values=self.values[:, places], columns=chosen)
+        filled = None if self.filled is None else self.filled[:, places]
+        return replace(self, values=self.values[:, places], columns=chosen, filled=filled)
+
+    def filled_rows(self, column: str) -> tuple[int, ...]:
+        """Rows in which the column's value was carried forward."""
+        if self.filled is None:
+            return ()
+        return tuple(np.flatnonzero(self.filled[:, self.columns.index(column)]).tolist())
 
     def head(self, steps: int) -> "Series":
         """The first `steps` rows.
@@ -80,7 +90,7 @@ class Series:
         """
         if not 1 <= steps <= len(self):
             raise DataError(f"{self.name} has {len(self)} rows; its first {steps} were asked for.")
-        return replace(self, times=self.times[:steps], values=self.values[:steps])
+        return self._rows(slice(0, steps))
 
     def between(self, first: str | None = None, last: str | None = None) -> "Series":
         """The rows from `first` to `last`, both included.
@@ -88,21 +98,30 @@ class Series:
         Raises:
             DataError: no row lies between them.
         """
-        keep = np.ones(len(self), dtype=bool)
-        if first is not None:
-            keep &= self.times >= as_time(first)
-        if last is not None:
-            end = as_time(last)
-            # "2010-01-01" means the whole of that day, for hourly rows too.
-            if end == end.normalize() and ":" not in last:
-                end += pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
-            keep &= self.times <= end
-        if not keep.any():
+        kept = rows_between(self.times, first, last)
+        if not len(self.times[kept]):
             raise DataError(
                 f"No row of {self.name} lies from {first or 'its start'} to {last or 'its end'}; "
                 f"it runs from {day(self.times[0])} to {day(self.times[-1])}."
             )
-        return replace(self, times=self.times[keep], values=self.values[keep])
+        return self._rows(kept)
+
+    def _rows(self, kept: slice) -> "Series":
+        filled = None if self.filled is None else self.filled[kept]
+        return replace(self, times=self.times[kept], values=self.values[kept], filled=filled)
+
+
+def rows_between(times: pd.DatetimeIndex, first: str | None, last: str | None) -> slice:
+    """The rows from `first` to `last`, both included; "2010-01-01" means the whole of that day.
+
+    Raises:
+        DataError: one of them is no date.
+    """
+    begin = 0 if first is None else int(times.searchsorted(as_time(first)))
+    if last is None:
+        return slice(begin, len(times))
+    end = as_time(last) + (_DAY - _MICROSECOND if ":" not in last else 0 * _DAY)
+    return slice(begin, int(times.searchsorted(end, side="right")))
 
 
 def as_time(text: str) -> pd.Timestamp:
@@ -111,10 +130,10 @@ def as_time(text: str) -> pd.Timestamp:
     Raises:
         DataError: it is no such time.
     """
-    time = pd.to_datetime(text, errors="coerce")
+    time = pd.to_datetime(text, errors="coerce") if _ISO.fullmatch(text) else pd.NaT
     if not isinstance(time, pd.Timestamp):
         raise DataError(f"{text!r} is not a date. Write it as 2009-01-04 or 2009-01-04T12:00.")
-    return time
+    return time if time.tz is None else time.tz_convert("UTC").tz_localize(None)
 
 
 def day(time: pd.Timestamp) -> str:
@@ -123,4 +142,8 @@ def day(time: pd.Timestamp) -> str:
     >>> day(pd.Timestamp("2009-01-04")), day(pd.Timestamp("2009-01-04 06:00"))
     ('2009-01-04', '2009-01-04 06:00')
     """
-    return time.strftime("%Y-%m-%d" if time == time.normalize() else "%Y-%m-%d %H:%M")
+    if time == time.normalize():
+        return time.strftime("%Y-%m-%d")
+    if time == time.floor("min"):
+        return time.strftime("%Y-%m-%d %H:%M")
+    return time.strftime("%Y-%m-%d %H:%M:%S.%f").removesuffix(".000000")

@@ -32,7 +32,7 @@ class Plan:
 
     batch_size: AtLeastOne = 32
     epochs: AtLeastOne = 200
-    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
     patience: AtLeastOne = 10
     keep: Keep = "best"
 

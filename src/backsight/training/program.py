@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from backsight.errors import RecipeError
 from backsight.training.batches import cut_batches
 from backsight.training.engine import COMPILER_OPTIONS, keras_on_jax
 from backsight.training.seeds import seeded
@@ -64,7 +65,14 @@ class Program:
     _lock: Lock = field(default_factory=Lock)
 
     def start(self, model: Any) -> State:
-        """The state before the first step, with the weights of a freshly built model of this kind."""
+        """The state before the first step, with the weights of a freshly built model of this kind.
+
+        Raises:
+            RecipeError: it is another network than the one that was compiled.
+        """
+        shapes = [tuple(v.shape) for v in model.variables]
+        if shapes != [tuple(v.shape) for v in self.model.variables]:
+            raise RecipeError("The function builds another network each time. It must depend on its arguments alone.")
         return State(
             [v.value for v in model.trainable_variables],
             [v.value for v in model.non_trainable_variables],

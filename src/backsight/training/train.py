@@ -51,7 +51,7 @@ def train(
     val_rmse: list[float] = []
     for epoch in range(1, plan.epochs + 1):
         rng = np.random.default_rng([seed, epoch])
-        batches = cut_batches(learn.origins, plan.batch_size, rng)
+        batches = cut_batches(learn.origins, min(plan.batch_size, len(learn)), rng)
         state, train_loss, val_loss = program.run_epoch(state, inputs, targets, batches, check_batches)
         train_rmse.append(sqrt(train_loss) * learn.target_scale)
         val_rmse.append(sqrt(val_loss) * learn.target_scale)

@@ -46,5 +46,5 @@ def fit_scaler(values: NDArray[np.float64], name: ScaleName = "standard") -> Sca
         return Scaler(np.zeros(columns), np.ones(columns))
     mean, deviation = values.mean(axis=0), values.std(axis=0)
     # A constant column's deviation may come out as 1e-17 rather than 0.
-    flat = deviation <= 1e-12 * np.maximum(np.abs(mean), 1.0)
+    flat = deviation <= 1e-12 * np.abs(mean)
     return Scaler(mean, np.where(flat, 1.0, deviation))

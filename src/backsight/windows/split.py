@@ -76,7 +76,7 @@ def split_by_fractions(
     >>> split_by_fractions(3654, first=30)
     Split(train=range(30, 2929), validation=range(2929, 3291), test=range(3291, 3654), gap=0)
     """
-    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+    if not all(share > 0 for share in fractions) or abs(sum(fractions) - 1) > 1e-9:
         raise SettingError(
             f"The shares of train, validation and test must be positive and add up to 1; "
             f"{', '.join(map(str, fractions))} were given."
