@@ -40,6 +40,13 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "empty cell": (changed(50, "2020-02-18,,2"), "1 missing value, first at line 50 in column 'y'"),
     "NaN cell": (changed(50, "2020-02-18,NaN,2"), "missing value"),
     "infinite": (changed(50, "2020-02-18,inf,2"), "infinite value, first at line 50"),
+    "too large": (changed(50, "2020-02-18,1e40,2"), "1 value beyond 1e30, first at line 50"),
+    "zone on some": (changed(50, "2020-02-18T00:00:00Z,1,2"), "line 50, .* has a time zone, unlike"),
+    "no header but dates": ("\n".join(LINES[1:]), "holds numbers"),
+    "decimal commas all over": (
+        re.sub(r";(\d)\n", r";\1,5\n", GOOD.replace(",", ";")),
+        "column 'x': '0,5'.*decimal point",
+    ),
     "repeated time": (changed(50, LINES[48]), "1 repeated time, first at line 50 .*--on-duplicate"),
     "out of order": (changed(50, "2019-02-19,1,2"), "not in time order: 2019-02-19 at line 50"),
     "gap": (changed(50, None), "1 missing step: 2020-02-19 at line 50"),
@@ -68,8 +75,15 @@ def folder(tmp_path, monkeypatch) -> Path:
         "def two(shape):\n    i = keras.Input(shape)\n"
         "    return keras.Model(i, keras.layers.Dense(2)(keras.layers.Flatten()(i)))\n"
         "constant = 3\n"
+        "def exits(shape):\n    raise SystemExit(3)\n"
+        "grown = []\n"
+        "def other_each_time(shape):\n    grown.append(1)\n    i = keras.Input(shape)\n"
+        "    x = keras.layers.Dense(len(grown))(keras.layers.Flatten()(i))\n"
+        "    return keras.Model(i, keras.layers.Dense(1)(x))\n"
     )
     (tmp_path / "broken.py").write_text("def f(:\n")
+    (tmp_path / "link.json").symlink_to("a_file")
+    (tmp_path / "taken" / "forecasts.csv").mkdir(parents=True)
     return tmp_path
 
 
@@ -142,8 +156,24 @@ OPTIONS: list[tuple[str, str]] = [
     ("--models own:constant", "no function but a int"),
     ("--models own:number", "must return a keras.Model; it returned int"),
     ("--models own:raises", "raised KeyError"),
+    ("--models own:exits", "raised SystemExit"),
+    ("--models own:other_each_time --lookback 3 --seeds 2 --epochs 1", "another network each time"),
+    ("--models own:number(units=3)", "takes no settings"),
+    ("--models lstm(units=3,units=4)", "sets units twice"),
+    ("--models gru(units=9999)", "units"),
+    ("--lookback 99999999999", "from 1 to 999999"),
+    ("--learning-rate 1e300", "learning_rate"),
+    ("--split nan,nan,nan", "must be positive"),
+    ("--from 01/05/2020", "'01/05/2020' is not a date"),
+    ("--to 2020-05", "'2020-05' is not a date"),
+    ("--features ,", "at least one column"),
+    ("--json good.csv", "would overwrite good.csv"),
+    ("--json link.json", "is a link"),
+    ("--out same --json same", "would overwrite same"),
+    ("--out taken", "folder where a file of that name would go"),
+    ("--time-format %d/%Q", "no format of times"),
     ("--models own:two", "must map inputs .* \\(None, 1\\)"),
-    ("--models broken:f", "can't be imported"),
+    ("--models broken:f", "raised SyntaxError"),
     ("--models , --no-baselines", "No model was named"),
     ("--split 0.8,0.2", "three shares"),
     ("--split 0.8,0.1,0.2", "add up to 1"),
@@ -189,6 +219,9 @@ COMMANDS: list[tuple[str, str]] = [
     ("lesson --out a_file", "is a file"),
     ("describe", "Missing argument"),
     ("describe nothing", "no model 'nothing'"),
+    ("models --json nowhere/a.json", "no folder nowhere"),
+    ("compare seattle --time when", "read as it is published"),
+    ("compare good.csv --target y --models rnn,same:rnn_1", "raised ModuleNotFoundError"),
     ("describe lstm --lookback 0", "Lookback must be 1 or more"),
     ("describe lstm --features 0", "Features must be 1 or more"),
     ("describe lstm --windows 0", "Windows must be 1 or more"),

@@ -154,3 +154,67 @@ def test_rows_between_dates():
     cut = series.between("2020-02-28", "2020-03-01")
     assert list(cut.times.strftime("%d")) == ["28", "29", "01"]
     assert len(series.head(3)) == 3
+
+
+def test_only_what_is_asked_for_has_to_be_in_order(frame, tmp_path):
+    spoilt = frame.astype({"b": object})
+    spoilt.loc[3, "b"] = None
+    path = write(tmp_path / "s.csv", spoilt)
+    with pytest.raises(DataError, match="missing value"):
+        read_series(path)
+    assert read_series(path, columns=["a"]).columns == ("a",)
+    assert len(read_series(path, first="2020-03-01")) == 35
+
+
+def test_a_second_column_of_times_does_not_take_over(frame, tmp_path):
+    path = write(tmp_path / "s.csv", frame.rename(columns={"when": "date"}).assign(day=range(40)))
+    series = read_series(path)
+    assert (series.times == DAYS).all()
+    assert "day" in series.columns
+
+
+def test_filled_targets_are_neither_learnt_from_nor_scored(frame):
+    from backsight.runs.compare import compare
+
+    holed = frame.astype({"b": float})
+    holed.loc[[10, 34], "b"] = np.nan
+    series = from_frame(holed, time="when", on_missing="ffill")
+    assert series.filled_rows("b") == (10, 34)
+    assert series.filled_rows("a") == ()
+    found = compare(series, "b", models=["ridge"], lookback=[2], seeds=1, baselines=False)
+    assert DAYS[34] not in set(found.forecasts["time"])
+    assert found.fitted[0].train_windows == 32 - 2 - 1
+    with pytest.raises(BacksightError, match="was observed"):
+        holed.loc[30:, "b"] = np.nan
+        compare(from_frame(holed, time="when", on_missing="ffill"), "b", models=["ridge"], lookback=[2])
+
+
+def test_a_row_over_several_lines_is_named_by_its_first(tmp_path):
+    (tmp_path / "s.csv").write_text('date,y,note\n2020-01-01,1,"a\nb"\n2020-01-02,x,c\n2020-01-03,3,d\n')
+    with pytest.raises(DataError, match="Line 4, column 'y'"):
+        read_series(tmp_path / "s.csv")
+
+
+@pytest.mark.parametrize("days", [28, 30])
+def test_even_steps_near_a_month_are_no_months(days):
+    times = pd.date_range("2000-01-01", periods=50, freq=f"{days}D", name="time")
+    assert find_step(from_frame(pd.DataFrame({"y": np.arange(50.0)}, index=times)).times) == pd.Timedelta(days=days)
+
+
+def test_months_on_other_days_are_uneven():
+    times = pd.DatetimeIndex(["2000-01-01", "2000-02-01", "2000-03-01", "2000-04-02", "2000-05-01", "2000-06-01"])
+    with pytest.raises(DataError, match="uneven"):
+        from_frame(pd.DataFrame({"y": np.arange(6.0)}, index=times))
+
+
+def test_parquet_types_that_are_numbers(tmp_path):
+    from decimal import Decimal
+
+    frame = pd.DataFrame({"time": DAYS, "d": [Decimal(i) / 4 for i in range(40)], "b": [True, False] * 20})
+    frame["n"] = pd.array(range(40), dtype="Int64")
+    frame["span"] = pd.Timedelta(days=1)
+    frame.to_parquet(tmp_path / "s.parquet")
+    series = read_series(tmp_path / "s.parquet")
+    assert series.columns == ("d", "b", "n")
+    assert series.left_out == ("span",)
+    assert series.values[2].tolist() == [0.5, 1.0, 2.0]

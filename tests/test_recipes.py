@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backsight.errors import RecipeError, WindowError
+from backsight.errors import RecipeError, SettingError, WindowError
 from backsight.models.climatology import Climatology
 from backsight.models.convolution import layers_to_see
 from backsight.models.network import Network
@@ -137,6 +137,25 @@ def test_a_users_function_may_ask_for_the_horizon():
     assert set(found.forecasts["lead"]) == {1, 2, 3}
     with pytest.raises(RecipeError, match=r"\(None, 3\)"):
         compare(make_toy(), "y", models=[own_network], lookback=[2], horizon=3, seeds=1, baselines=False)
+
+
+def sequential(shape):
+    import keras
+
+    return keras.Sequential([keras.layers.LSTM(3), keras.layers.Dense(1)])
+
+
+def test_a_sequential_model_without_an_input_will_do():
+    found = compare(make_toy(), "y", models=[sequential], lookback=[2], seeds=2, plan=Plan(epochs=1), baselines=False)
+    assert found.members("sequential_2")[0].forecaster.parameters == 4 * (3 * 3 + 3 * 3 + 3) + 4
+
+
+def test_two_models_of_one_name_are_refused():
+    def rnn(shape):
+        return own_network(shape)
+
+    with pytest.raises(SettingError, match="called 'rnn_2'"):
+        compare(make_toy(), "y", models=["rnn", rnn], lookback=[2], baselines=False)
 
 
 def test_seasons_that_are_usual():

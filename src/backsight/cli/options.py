@@ -30,9 +30,7 @@ def parse_counts(option: str, text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     for part in parts:
         if not part.isascii() or not part.isdigit() or len(part) > 6 or int(part) < 1:
-            raise SettingError(
-                f"{option} takes whole numbers from 1 to 999999, separated by commas; {part[:20]!r} was given."
-            )
+            raise SettingError(f"{option} takes whole numbers from 1 to 999999; {part[:20]!r} was given.")
     if not parts:
         raise SettingError(f"{option} needs at least one number, as in {option} 1,3,7.")
     return [int(part) for part in parts]

@@ -65,9 +65,7 @@ class Bar(Silent):
             self._progress.advance(self._task)
 
     def stopping(self) -> None:
-        self._progress.console.print(
-            "Stopping: fits that can't be broken off are waited for. Ctrl-C again ends at once."
-        )
+        self._progress.console.print("Stopping once the fits in progress allow it. Ctrl-C again ends at once.")
 
 
 def make_progress(console: Console) -> Progress:

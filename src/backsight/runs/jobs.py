@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event
 from typing import Generic, TypeVar
@@ -76,13 +76,15 @@ def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progre
 
     interrupted = False
     progress.started(len(jobs))
+    futures: list[Future[Result]] = []
     # BLAS on one thread: its sums, and so a fit's bytes, would depend on the number of cores otherwise.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers or cores()) as pool:
-        futures = [pool.submit(run, job) for job in jobs]
         try:
-            wait(futures, return_when=FIRST_EXCEPTION)
+            futures += [pool.submit(run, job) for job in jobs]
+            _wait(futures)
         except KeyboardInterrupt:
             interrupted = True
+            stop.set()
             progress.stopping()
         finally:
             stop.set()
@@ -94,6 +96,18 @@ def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progre
             raise failure
     results = (f.result() if not f.cancelled() and f.exception() is None else None for f in futures)
     return Outcome(tuple(results), interrupted)
+
+
+def _wait(futures: Sequence[Future[Result]]) -> None:
+    """Until all are done or one has failed.
+
+    In short turns: a Ctrl-C that comes just before a wait begins is not seen until that wait is over.
+    """
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
+        if any(future.exception() is not None for future in done):
+            return
 
 
 def cores() -> int:

@@ -173,13 +173,13 @@ def _check_header(path: Path, header: list[str]) -> None:
             f"The header of {path.name} names one column, {header[0]!r}. A series needs a column of times "
             f"and one of numbers, separated by comma, semicolon, tab or bar."
         )
+    if all(_is_number(name) or _is_date(name) for name in header):
+        raise DataError(f"The first line of {path.name} holds numbers. It must name the columns.")
     if "" in header:
         raise DataError(f"Column {header.index('') + 1} of {path.name} has no name in the header line.")
     if len(set(header)) < len(header):
         twice = next(n for i, n in enumerate(header) if n in header[:i])
         raise DataError(f"Two columns of {path.name} are called {twice!r}. Rename one of them.")
-    if all(_is_number(name) or _is_date(name) for name in header):
-        raise DataError(f"The first line of {path.name} holds numbers. It must name the columns.")
 
 
 def _numbers(name: str, column: tuple[str, ...], lines: list[int]) -> object:
