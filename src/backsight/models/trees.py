@@ -27,6 +27,7 @@ class BoostedTrees(Recipe):
         leaves: of one tree, at most.
         learning_rate: share of its error that each tree corrects.
         columns: share of the lags that each split may look at; this is what the seed decides.
+        bins: values that a lag is sorted into before it is split; memory goes with them.
         patience: trees without a lower validation error after which no more are added.
 
     Source: Friedman 2001, Annals of Statistics 29, 1189-1232; Ke et al. 2017 (LightGBM), NeurIPS 30;
@@ -37,6 +38,7 @@ class BoostedTrees(Recipe):
     leaves: Annotated[int, Field(ge=2)] = 15
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.03
     columns: Annotated[float, Field(gt=0, le=1)] = 0.2
+    bins: Annotated[int, Field(ge=2, le=255)] = 63
     patience: Annotated[int, Field(ge=1)] = 20
     family: ClassVar[str] = "trees"
     random: ClassVar[bool] = True
@@ -56,6 +58,7 @@ class BoostedTrees(Recipe):
                     max_leaf_nodes=self.leaves,
                     learning_rate=self.learning_rate,
                     max_features=self.columns,
+                    max_bins=self.bins,
                     early_stopping=True,
                     n_iter_no_change=self.patience,
                     random_state=seed,
