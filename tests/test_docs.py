@@ -26,7 +26,7 @@ COMMANDS = sorted(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_in_the_documents_parses(command):
     program = typer.main.get_command(app)
-    name, *arguments = spread_features(shlex.split(command)[1:])
+    name, *arguments = spread_features(shlex.split(command, comments=True)[1:])
     program.commands[name].make_context(name, arguments)
 
 
