@@ -46,7 +46,7 @@ class Bar(Silent):
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("loading Keras and JAX", total=None)
+        self._task = progress.add_task("loading libraries", total=None)
         self._lock = Lock()
 
     def started(self, jobs: int) -> None:

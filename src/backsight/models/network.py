@@ -19,6 +19,11 @@ class Network(Recipe):
 
     random: ClassVar[bool] = True
 
+    def load_libraries(self) -> None:
+        from backsight.training.engine import keras_on_jax
+
+        keras_on_jax()
+
     @abstractmethod
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         """An untrained `keras.Model` from (windows, lookback, features) to (windows, horizon)."""

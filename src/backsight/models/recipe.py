@@ -63,6 +63,13 @@ class Recipe(ABC):
     reads_window: ClassVar[bool] = True
     random: ClassVar[bool] = False
 
+    def load_libraries(self) -> None:
+        """Import what fitting needs, if that is heavy. Called in the main thread, before fits run side by side.
+
+        Imports in several threads at once would mix up the filters for warnings, which belong to the whole
+        process.
+        """
+
     @abstractmethod
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         """A forecaster.

@@ -43,6 +43,9 @@ class BoostedTrees(Recipe):
     family: ClassVar[str] = "trees"
     random: ClassVar[bool] = True
 
+    def load_libraries(self) -> None:
+        import sklearn.ensemble  # noqa: F401
+
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
