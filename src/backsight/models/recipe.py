@@ -63,7 +63,7 @@ class Recipe(ABC):
     reads_window: ClassVar[bool] = True
     random: ClassVar[bool] = False
 
-    def load_libraries(self) -> None:
+    def load_libraries(self) -> None:  # noqa: B027  (most recipes need nothing)
         """Import what fitting needs, if that is heavy. Called in the main thread, before fits run side by side.
 
         Imports in several threads at once would mix up the filters for warnings, which belong to the whole
