@@ -45,6 +45,9 @@ def compare(
         str | None, typer.Option(metavar="P[,P...]", help="Dropout of every model that has it, once with each.")
     ] = None,
     patience: Annotated[int, typer.Option(help="Epochs without a lower validation loss before a network stops.")] = 10,
+    monitor: Annotated[
+        Literal["val_loss", "loss"], typer.Option(help="The loss that patience watches: on validation or on training.")
+    ] = "val_loss",
     epochs: Annotated[int, typer.Option(help="Epochs of a network, at most.")] = 200,
     batch_size: Annotated[int, typer.Option(help="Windows a training step.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.001,
@@ -96,7 +99,14 @@ def compare(
     from backsight.runs.compare import compare as run_comparison
     from backsight.training.plan import make_plan
 
-    plan = make_plan(batch_size=batch_size, epochs=epochs, learning_rate=learning_rate, patience=patience, keep=keep)
+    plan = make_plan(
+        batch_size=batch_size,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        monitor=monitor,
+        patience=patience,
+        keep=keep,
+    )
     globs = None if features is None else split_globs("--features", features)
     reading = {"time": time, "time_format": time_format, "encoding": encoding}
     repairing = {"on_duplicate": on_duplicate, "on_missing": on_missing}

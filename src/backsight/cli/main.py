@@ -83,18 +83,24 @@ def _fail(message: str, code: int = 2, instead: str = "") -> int:
 
 
 def spread_features(arguments: Sequence[str]) -> list[str]:
-    """Let `--features` take several globs: `--features A* B*` becomes `--features A* --features B*`.
+    """Let `compare DATA --features` take several globs: `--features A* B*` becomes `--features A* --features B*`.
+
+    Only after DATA has come: before it, the second word is DATA.
 
     >>> spread_features(["compare", "x.csv", "--features", "A*", "B*", "--seeds", "2"])
     ['compare', 'x.csv', '--features', 'A*', '--features', 'B*', '--seeds', '2']
+    >>> spread_features(["compare", "--features", "A*", "x.csv"])
+    ['compare', '--features', 'A*', 'x.csv']
     """
+    if list(arguments[:1]) != ["compare"] or arguments[1:2] == [] or arguments[1].startswith("-"):
+        return list(arguments)
     spread: list[str] = []
     globs = -1  # how many have followed the last --features; -1 where none is open
     for argument in arguments:
         if argument == "--features":
             globs = 0
         elif argument.startswith("-"):
-            globs = -1
+            globs = 1 if argument.startswith("--features=") else -1
         elif globs >= 0:
             globs += 1
             if globs > 1:

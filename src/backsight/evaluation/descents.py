@@ -37,7 +37,7 @@ def second_descent(val_rmse: Sequence[float], rise: float = 0.05, window: int = 
     curve then falls by at least half of that rise.
 
     Args:
-        val_rmse: one an epoch.
+        val_rmse: one an epoch; what follows the first that is no number is left out.
         rise: share of the valley's error that the curve must climb for the valley to count as left.
         window: epochs of the running median, odd.
 
@@ -49,7 +49,9 @@ def second_descent(val_rmse: Sequence[float], rise: float = 0.05, window: int = 
     >>> second_descent([5, 4, 3, 2, 1]) is None
     True
     """
-    curve = _running_median(np.asarray(val_rmse, dtype=float), window)
+    errors = np.asarray(val_rmse, dtype=float)
+    diverged = np.flatnonzero(~np.isfinite(errors))
+    curve = _running_median(errors[: diverged[0]] if len(diverged) else errors, window)
     lowest = np.minimum.accumulate(curve)
     left = np.flatnonzero(curve > lowest * (1 + rise))
     if not len(left):

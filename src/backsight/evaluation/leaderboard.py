@@ -36,7 +36,7 @@ def leaderboard(forecasts: pd.DataFrame) -> pd.DataFrame:
 
     Columns: entry, seeds, val_rmse and val_sd, test_rmse and test_sd (mean and standard deviation over
     seeds; 0 for a single one), test_min, test_max, test_mae, test_bias, and failed (seeds with a forecast
-    missing). The index is the rank, from 1; entries that failed come last.
+    missing). The index is the rank, from 1; entries that failed on validation come last.
 
     Raises:
         ExamError: the entries did not sit the same exam.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from backsight.models.recipe import STRICT, Count, Forecaster, OnEpoch, Recipe, ignore
+from backsight.series.frequency import times_after
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.calendar import year_phase
@@ -36,9 +37,9 @@ class Climatology(Recipe):
     reads_window: ClassVar[bool] = False
 
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
-        rows = np.arange(learn.origins[-1] + learn.horizon + 1)
+        rows = np.unique(target_rows(learn.origins, learn.horizon))  # so that filled targets stay out
         times = learn.times[rows]
-        step = times[1] - times[0]
+        step = learn.times[1] - learn.times[0]
         yearly = self.harmonics if times[-1] - times[0] >= 360 * _DAY else 0
         daily = self.harmonics if step < _DAY else 0
         design = harmonic_design(times, yearly, daily)
@@ -59,11 +60,8 @@ class ClimatologyForecaster(Forecaster):
         return len(self.weights)
 
     def predict(self, windows: Windows) -> Outputs:
-        step = windows.times[-1] - windows.times[-2]
         rows = target_rows(windows.origins, windows.horizon)
-        beyond = np.maximum(rows - (len(windows.times) - 1), 0)  # steps after the end of the series
-        known = windows.times.to_numpy()[np.minimum(rows, len(windows.times) - 1)]
-        times = pd.DatetimeIndex((known + beyond * step.to_timedelta64()).ravel())
+        times = windows.times.append(times_after(windows.times, windows.horizon))[rows.ravel()]
         design = harmonic_design(times, self.yearly, self.daily)
         return (design @ self.weights).reshape(rows.shape)
 

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from backsight.models.network import Network
-from backsight.models.recipe import STRICT, Activation, Count, Rate
+from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 from backsight.training.engine import keras_on_jax
 
 
@@ -23,6 +23,7 @@ class Dense(Network):
 
     Attributes:
         units: of each hidden layer, in order; on the command line `units=100-50`.
+        layers: so many hidden layers of one number of units: `units=64,layers=3`.
         activation: of the hidden layers.
         dropout: share of the first hidden layer's outputs that is dropped while learning.
 
@@ -31,16 +32,21 @@ class Dense(Network):
     """
 
     units: Annotated[tuple[Count, ...], BeforeValidator(_as_units), Field(min_length=1)] = (100, 50)
+    layers: Depth | None = None
     activation: Activation = "relu"
     dropout: Rate = 0.0
     family: ClassVar[str] = "dense"
+
+    def __post_init__(self) -> None:
+        if self.layers is not None and len(self.units) > 1:
+            raise ValueError("layers goes with one number of units, as in dense(units=64,layers=3)")
 
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         keras = keras_on_jax()
         layers = keras.layers
         inputs = keras.Input((lookback, features), name="window")
         x = layers.Flatten(name="lags")(inputs)  # (windows, lookback x features)
-        for place, units in enumerate(self.units, start=1):
+        for place, units in enumerate(self.units * (self.layers or 1), start=1):
             x = layers.Dense(units, self.activation, name=f"dense_{place}")(x)
             if place == 1 and self.dropout:
                 x = layers.Dropout(self.dropout, name="dropout")(x)

@@ -18,6 +18,7 @@ class Network(Recipe):
     """A recipe that describes its network to Keras and trains it by the compiled epoch."""
 
     random: ClassVar[bool] = True
+    stage: ClassVar[int] = 1
 
     def load_libraries(self) -> None:
         from backsight.training.engine import keras_on_jax

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from backsight.errors import WindowError
 from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore, mean_squared
+from backsight.series.frequency import find_step
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows, target_rows
@@ -102,7 +103,11 @@ def usual_seasons(times: pd.DatetimeIndex) -> list[int]:
     >>> usual_seasons(pd.date_range("2020-01-01", periods=9, freq="D"))
     [7, 365]
     """
-    step = (times[1:] - times[:-1]).to_series().median()
+    step = find_step(times)
+    if isinstance(step, pd.offsets.BusinessDay):
+        return [5, 261]
+    if not isinstance(step, pd.Timedelta):  # months
+        step = (times[-1] - times[0]) / (len(times) - 1)
     spans = [pd.Timedelta(days=d) for d in (1, 7, 365.2425)]
     # A season of fewer than four steps is hardly one.
     return [round(span / step) for span in spans if span / step > 3.5]

@@ -57,11 +57,14 @@ class Recipe(ABC):
         family: its name in JSON.
         reads_window: whether lookback and features make a difference to it.
         random: whether the seed makes a difference to it.
+        stage: models of tables, at stage 0, are fitted before networks, at stage 1. So a first result is there
+            at once, and the tables' copies of all lags are gone when Keras comes into memory.
     """
 
     family: ClassVar[str]
     reads_window: ClassVar[bool] = True
     random: ClassVar[bool] = False
+    stage: ClassVar[int] = 0
 
     def load_libraries(self) -> None:  # noqa: B027  (most recipes need nothing)
         """Import what fitting needs, if that is heavy. Called in the main thread, before fits run side by side.

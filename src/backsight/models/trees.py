@@ -38,7 +38,7 @@ class BoostedTrees(Recipe):
     leaves: Annotated[int, Field(ge=2)] = 15
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.03
     columns: Annotated[float, Field(gt=0, le=1)] = 0.2
-    bins: Annotated[int, Field(ge=2, le=255)] = 63
+    bins: Annotated[int, Field(ge=2, le=255)] = 31
     patience: Annotated[int, Field(ge=1)] = 20
     family: ClassVar[str] = "trees"
     random: ClassVar[bool] = True

@@ -214,17 +214,21 @@ def examine(
 def entry_jobs(
     series: Series, exam: Exam, entries: Sequence[Entry], seeds: int, plan: Plan, scale: ScaleName
 ) -> list[Job[Fitted]]:
-    """One job an entry and seed, ready to run; all entries of a seed before the next seed.
+    """One job an entry and seed; all entries of a seed before the next seed.
 
     In that order different networks are compiled side by side, where the seeds of one network would wait
     for the same program.
     """
     check_count("seeds", seeds)
     check_names(entries)
-    for entry in entries:
-        entry.recipe.load_libraries()
     return [
-        Job(entry.name, seed, partial(fit_entry, series, exam, entry, plan, scale, seed))
+        Job(
+            entry.name,
+            seed,
+            partial(fit_entry, series, exam, entry, plan, scale, seed),
+            entry.recipe.stage,
+            entry.recipe.load_libraries,
+        )
         for seed in range(seeds)
         for entry in entries
         if seed == 0 or entry.recipe.random

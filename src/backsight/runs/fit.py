@@ -84,6 +84,8 @@ def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
     """
     view = members[0].view
     back = max(view.lookback, *(m.forecaster.steps_back for m in members))
+    if len(series) < back:
+        raise WindowError(f"A forecast needs {back} steps to look back on; {series.name} has {len(series)}.")
     origins = np.arange(back - 1, len(series), dtype=np.int32)
     predicted = np.mean([m.predict(series, origins) for m in members], axis=0)
     times = series.times.append(times_after(series.times, view.horizon))

@@ -22,11 +22,15 @@ class Job(Generic[Result]):
     Attributes:
         name, seed: for people.
         fit: does it; told whom to tell of epochs.
+        stage: jobs of a stage begin when all of the stage before are done.
+        load_libraries: imports what `fit` needs, if that is heavy.
     """
 
     name: str
     seed: int
     fit: Callable[[OnEpoch], Result]
+    stage: int = 0
+    load_libraries: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,7 @@ def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progre
     A job's result depends on nothing but the job, whatever runs beside it.
 
     Args:
-        jobs: begun in this order.
+        jobs: begun in this order, stage by stage.
         workers: fits at a time; None takes as many as there are cores.
         progress: told what happens.
 
@@ -76,38 +80,46 @@ def carry_out(jobs: Sequence[Job[Result]], workers: int | None, progress: Progre
 
     interrupted = False
     progress.started(len(jobs))
-    futures: list[Future[Result]] = []
+    futures: dict[int, Future[Result]] = {}
     # BLAS on one thread: its sums, and so a fit's bytes, would depend on the number of cores otherwise.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers or cores()) as pool:
         try:
-            futures += [pool.submit(run, job) for job in jobs]
-            _wait(futures)
+            for stage in sorted({job.stage for job in jobs}):
+                places = [place for place, job in enumerate(jobs) if job.stage == stage]
+                for place in places:
+                    jobs[place].load_libraries()
+                futures |= {place: pool.submit(run, jobs[place]) for place in places}
+                _wait([futures[place] for place in places])
         except KeyboardInterrupt:
             interrupted = True
             stop.set()
             progress.stopping()
         finally:
             stop.set()
-            for future in futures:
+            for future in futures.values():
                 future.cancel()
-    failures = [f.exception() for f in futures if f.done() and not f.cancelled()]
-    for failure in failures:
-        if failure is not None and not isinstance(failure, Interrupted):
+    results: list[Result | None] = []
+    for place in range(len(jobs)):
+        done = futures.get(place)
+        if done is None or done.cancelled() or isinstance(failure := done.exception(), Interrupted):
+            results.append(None)
+        elif failure is not None:
             raise failure
-    results = (f.result() if not f.cancelled() and f.exception() is None else None for f in futures)
+        else:
+            results.append(done.result())
     return Outcome(tuple(results), interrupted)
 
 
 def _wait(futures: Sequence[Future[Result]]) -> None:
-    """Until all are done or one has failed.
+    """Until all are done; what one of them raises is raised here.
 
     In short turns: a Ctrl-C that comes just before a wait begins is not seen until that wait is over.
     """
     pending = set(futures)
     while pending:
         done, pending = wait(pending, timeout=0.5, return_when=FIRST_EXCEPTION)
-        if any(future.exception() is not None for future in done):
-            return
+        for future in done:
+            future.result()
 
 
 def cores() -> int:

@@ -158,7 +158,13 @@ def run_lesson(
 def row_jobs(series: Series, target: str, columns: tuple[str, ...], seeds: int) -> list[Job[Fitted]]:
     """One job a row of the lesson and seed."""
     return [
-        Job(row.name, seed, partial(_fit_row, series, target, columns, row, seed))
+        Job(
+            row.name,
+            seed,
+            partial(_fit_row, series, target, columns, row, seed),
+            row.recipe.stage,
+            row.recipe.load_libraries,
+        )
         for seed in range(seeds)
         for row in LESSON
         if seed == 0 or row.recipe.random

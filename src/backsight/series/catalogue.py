@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from backsight.errors import DatasetUnavailable, SettingError
+from backsight.errors import DataError, DatasetUnavailable, SettingError
 from backsight.series.read import read_series
 from backsight.series.series import Series
 
@@ -41,6 +41,7 @@ class Dataset:
         sha256: of the file, in hex.
         units: unit by the end of a column's name.
         drop: columns of the file that are no observation.
+        text: columns of the file that hold text; all others are declared to hold numbers.
         source: whom to cite, and the licence.
     """
 
@@ -53,6 +54,7 @@ class Dataset:
     source: str
     units: Mapping[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
 
 
 _HUBER = (
@@ -93,6 +95,7 @@ CATALOGUE: Mapping[str, Dataset] = {
             url="",
             sha256="",
             source="NOAA, through the vega_datasets package",
+            text=("weather",),
             units={"temp_max": "degC", "temp_min": "degC", "precipitation": "mm", "wind": "m/s"},
         ),
     )
@@ -123,6 +126,8 @@ def load(source: str | Path, **options: object) -> Series:
             f"be given for a file."
         )
     series = read_series(fetch(dataset), name=dataset.name)
+    if series.left_out != dataset.text:
+        raise DataError(f"The columns of {source!r} that hold text are {series.left_out}, not {dataset.text}.")
     kept = [c for c in series.columns if c not in dataset.drop]
     units = {c: unit for c in kept for end, unit in dataset.units.items() if c.endswith(end)}
     return replace(series.select(kept), units=units)

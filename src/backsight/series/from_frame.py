@@ -19,7 +19,7 @@ Where = Callable[[int], str]
 #: Column names that are taken for the time where none is given, in lower case.
 TIME_NAMES = ("date", "datetime", "time", "timestamp", "ds", "day", "month_start")
 
-#: Numbers beyond this are refused: their squares, and what networks compute in 32 bits, would overflow.
+#: Numbers beyond this are refused: far beyond it, 32 bits can't hold them.
 LARGEST = 1e30
 
 
@@ -50,7 +50,7 @@ def from_frame(
         units: unit by column.
         on_duplicate: what to do with rows of the same time: refuse, keep one of them, or average.
         on_missing: what to do with missing steps and values: refuse, or carry the last value forward
-            (from the past only, so nothing leaks; a target filled so is neither learnt from nor scored).
+            (from the past only, so nothing leaks; no window with a target filled so is learnt from or scored).
         where: names a row (counted from 0) in error messages.
 
     Raises:

@@ -28,7 +28,7 @@ class Series:
         units: unit by column, where known.
         left_out: columns of the source that hold text and so can't be forecast from.
         filled: shape (steps, columns), true where a value was carried forward and not observed; None
-            where all were. A filled target is neither learnt from nor scored.
+            where all were. No window with a filled target is learnt from or scored.
 
     >>> import numpy as np, pandas as pd
     >>> days = pd.date_range("2020-01-01", periods=3)

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from backsight.errors import SettingError, explain_validation
 
 Keep = Literal["best", "last"]
+Monitor = Literal["val_loss", "loss"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 
 
@@ -19,8 +20,9 @@ class Plan:
         batch_size: windows a training step.
         epochs: passes over the training windows, at most.
         learning_rate: of Adam; its other settings are Keras's defaults.
-        patience: epochs without a lower validation loss after which training stops.
-        keep: which weights the forecaster gets: those of the epoch with the lowest validation loss,
+        monitor: the loss that is watched: on validation, or on training.
+        patience: epochs without a lower watched loss after which training stops.
+        keep: which weights the forecaster gets: those of the epoch with the lowest watched loss,
             or those of the last epoch (as in the lesson).
 
     Raises:
@@ -33,6 +35,7 @@ class Plan:
     batch_size: AtLeastOne = 32
     epochs: AtLeastOne = 200
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001
+    monitor: Monitor = "val_loss"
     patience: AtLeastOne = 10
     keep: Keep = "best"
 

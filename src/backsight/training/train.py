@@ -32,7 +32,7 @@ def train(
     seed: int,
     on_epoch: Callable[[EpochDone], None],
 ) -> Trained:
-    """Train until the validation loss has not fallen for `plan.patience` epochs.
+    """Train until the watched loss has not fallen for `plan.patience` epochs.
 
     Args:
         program: the network's.
@@ -55,9 +55,10 @@ def train(
         state, train_loss, val_loss = program.run_epoch(state, inputs, targets, batches, check_batches)
         train_rmse.append(sqrt(train_loss) * learn.target_scale)
         val_rmse.append(sqrt(val_loss) * learn.target_scale)
-        if val_rmse[-1] < best:  # never true of NaN, so a network that diverged keeps its last good weights
-            best, best_epoch, kept = val_rmse[-1], epoch, state
-        on_epoch(EpochDone(epoch, plan.epochs, train_rmse[-1], val_rmse[-1], best))
+        watched = val_rmse if plan.monitor == "val_loss" else train_rmse
+        if watched[-1] < best:  # never true of NaN, so a network that diverged keeps its last good weights
+            best, best_epoch, kept = watched[-1], epoch, state
+        on_epoch(EpochDone(epoch, plan.epochs, train_rmse[-1], val_rmse[-1], min(val_rmse)))
         if epoch - best_epoch >= plan.patience:
             break
     if plan.keep == "last" or best_epoch == 0:
