@@ -1,7 +1,5 @@
 """Data and small settings that several tests share."""
 
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +8,6 @@ from backsight.errors import DatasetUnavailable
 from backsight.evaluation.exam import Exam
 from backsight.series.catalogue import CATALOGUE, load, local_file
 from backsight.series.series import Series
-from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
 
 #: Shapes that every test of a network shares, so that its program is compiled once a process.
@@ -36,11 +33,6 @@ def toy_exam() -> Exam:
     return Exam("y", HORIZON, split_by_fractions(STEPS))
 
 
-@pytest.fixture
-def short_plan() -> Plan:
-    return Plan(epochs=2, batch_size=16)
-
-
 @pytest.fixture(scope="session")
 def basel() -> Series:
     """The lesson's data; a test that needs it can't run on a machine without it and without a network."""
@@ -51,9 +43,3 @@ def basel() -> Series:
     if at_hand is None:
         pytest.skip("the Basel data is not on this machine: `backsight data basel` fetches it")
     return load("basel")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread_each() -> None:
-    """Tests run in several processes; a library's own threads would only get in each other's way."""
-    os.environ["OMP_NUM_THREADS"] = "1"

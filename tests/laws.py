@@ -10,6 +10,7 @@ import numpy as np
 from backsight.evaluation.exam import Exam
 from backsight.models.recipe import Forecaster, Recipe
 from backsight.series.series import Series
+from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.windows.split import Split, split_by_fractions
 from backsight.windows.windows import Windows, fit_view, target_rows, window_origins
@@ -162,3 +163,15 @@ class ScalesByAllRows(Recipe):
 
     def fit(self, learn, check, plan, seed, on_epoch=None):
         return ConstantForecaster(float(np.nanstd(learn.inputs)))
+
+
+class StopsOnTestRows(Recipe):
+    """Trains, so to speak, until the mean of the test rows is low enough."""
+
+    family = "stops_on_test_rows"
+
+    def fit(self, learn, check, plan, seed, on_epoch=None):
+        forecaster = ConstantForecaster(0.0)
+        epochs = 3 if learn.targets[SPLIT.test.start :].mean() > 0 else 1
+        forecaster.history = History((1.0,) * epochs, (1.0,) * epochs, epochs)
+        return forecaster

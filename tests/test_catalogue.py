@@ -1,6 +1,7 @@
 """Datasets: looked for in the right order, checked byte for byte, and missed with a sentence that helps."""
 
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import requests
 
 from backsight.cli.main import main
-from backsight.errors import DatasetUnavailable
+from backsight.errors import DataError, DatasetUnavailable
 from backsight.series import catalogue
 from backsight.series.catalogue import CATALOGUE, Dataset, fetch, load
 
@@ -99,7 +100,7 @@ def test_loading_drops_what_is_no_observation(places, monkeypatch):
 def test_basel_is_what_the_lesson_says(basel):
     assert basel.values.shape == (3654, 89)
     assert len(basel.select(["BASEL_*"]).columns) == 9
-    assert str(basel.times[0].date()), str(basel.times[-1].date()) == ("2000-01-01", "2010-01-01")
+    assert [str(basel.times[i].date()) for i in (0, -1)] == ["2000-01-01", "2010-01-01"]
 
 
 def test_seattle_needs_no_network(places):
@@ -108,8 +109,8 @@ def test_seattle_needs_no_network(places):
     assert series.left_out == ("weather",)
 
 
-def test_the_lesson_says_so_and_runs_on_seattle(places, capsys, monkeypatch):
-    """Only where nobody asked for basel; the lesson itself is replaced, its choice of data is not."""
+def test_the_lesson_says_so_and_runs_on_seattle(places, capsys):
+    """Only where nobody asked for basel."""
     from backsight.cli import lesson as command
 
     series, notice = command._choose_data(None)
@@ -137,3 +138,11 @@ def test_a_read_only_cache_is_told(places, monkeypatch):
     cache.write_text("a file where the folder should be")
     with pytest.raises(DatasetUnavailable):
         fetch(LITTLE)
+
+
+def test_text_in_a_column_that_is_declared_to_hold_numbers(places, monkeypatch):
+    data, _ = places
+    (data / "little.csv").write_bytes(CONTENT)
+    monkeypatch.setattr(catalogue, "CATALOGUE", {"little": replace(LITTLE, text=("y_sunshine",))})
+    with pytest.raises(DataError, match="hold text"):
+        load("little")

@@ -90,7 +90,13 @@ def test_options_change_what_they_say(capsys):
     assert (dates["validation"]["first"], dates["first"]) == ("2012-05-01", "2012-06-01")
     assert exam("--from", "2012-03-01", "--to", "2012-12-31")["last"] == "2012-09-16"
     assert exam("--scale", "none")["entries"][0]["val_rmse"] != plain["entries"][0]["val_rmse"]
-    assert [e["name"] for e in exam("--models", "dense", "--dropout", "0,0.5", "--epochs", "1")["entries"]] != []
+
+
+def test_features_may_come_before_the_data(capsys):
+    before = shlex.split("compare --features temp_max seattle --rows 200 --lookback 2 --models ridge --no-baselines")
+    assert main([*before, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["exam"]["entries"][0]["features"] == ["temp_max"]
+    assert main(shlex.split("describe --features 9 ridge")) == 0
 
 
 def test_dropout_enters_a_model_once_with_each_rate(capsys):
@@ -110,6 +116,7 @@ def test_keep_and_patience(capsys):
     patient, hasty = entry("--patience", "40"), entry("--patience", "1")
     assert patient["epochs"] == [40]
     assert hasty["epochs"][0] < 40
+    assert entry("--patience", "1", "--monitor", "loss")["epochs"][0] > hasty["epochs"][0]
     last = entry("--keep", "last", "--patience", "40")
     assert last["kept_epoch"] == [40]
     assert patient["kept_epoch"][0] < 40

@@ -1,19 +1,21 @@
 """Every recipe of the registry against every law, and every law against a planted violation."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backsight.errors import WindowError
 from backsight.models.registry import RECIPES
-from backsight.windows.split import split_by_fractions
-from backsight.windows.windows import window_origins
+from backsight.windows.split import Split, split_by_fractions
+from backsight.windows.windows import Windows, fit_view, window_origins
 from laws import (
     FitsAllRows,
     Normalising,
     Peeking,
     ScalesByAllRows,
+    StopsOnTestRows,
     law_alone_or_together,
     law_future,
     law_order,
@@ -50,6 +52,7 @@ def test_alone_or_together(recipe):
         (law_poison_after_training, FitsAllRows()),
         (law_poison_after_training, ScalesByAllRows()),
         (law_poison_after_validation, FitsAllRows()),
+        (law_poison_after_validation, StopsOnTestRows()),
         (law_future, Peeking()),
         (law_alone_or_together, Normalising()),
     ],
@@ -109,3 +112,42 @@ def test_no_window_is_left_out(steps, lookback, horizon, stride, gap, shares):
             if o - lookback + 1 >= 0 and all(r in part for r in range(o + 1, o + horizon + 1))
         ]  # fmt: skip
         assert origins[name].tolist() == fitting
+
+
+@given(**sizes)
+def test_windows_hold_the_rows_they_should(steps, lookback, horizon, stride, gap, shares):
+    """Inputs, lags and outputs against slices of the series, one window after another."""
+    steps += lookback + horizon
+    rows = np.arange(2.0 * steps).reshape(steps, 2)
+    times = pd.date_range("2000-01-01", periods=steps)
+    origins = window_origins(range(steps), lookback, horizon, stride)
+    windows = Windows(rows.astype(np.float32), rows[:, 0], 0.0, 1.0, times, origins, lookback, horizon)
+    inputs, lags, outputs = windows.gather_inputs(), windows.gather_lags(), windows.gather_outputs()
+    assert len(origins)
+    for i, origin in enumerate(origins):
+        expected = rows[origin - lookback + 1 : origin + 1]
+        assert np.array_equal(inputs[i], expected)
+        assert np.array_equal(lags[i], expected.T.ravel())
+        assert np.array_equal(outputs[i], rows[origin + 1 : origin + 1 + horizon, 0])
+
+
+def test_order_catches_parts_too_near():
+    split = split_by_fractions(60, gap=3)
+    near = {name: window_origins(part, 2, 1) for name, part in split.parts.items()}
+    law_order(split, 3, 2, 1, near)
+    with pytest.raises(AssertionError, match="nearer than the gap"):
+        law_order(split, 3, 2, 1, {**near, "validation": near["validation"] - 1})
+    with pytest.raises(AssertionError, match="before the series"):
+        law_order(split, 3, 9, 1, near)
+
+
+def test_a_scaler_that_sees_all_rows_is_caught(monkeypatch):
+    """Planted: a view fitted on the whole series."""
+    everything = Split(range(0, 148), range(148, 149), range(149, 150))
+
+    def leaky(series, split, *arguments, **options):
+        return fit_view(series, everything, *arguments, **options)
+
+    monkeypatch.setattr("laws.fit_view", leaky)
+    with pytest.raises(AssertionError):
+        law_poison_after_training(RECIPES["persistence"])

@@ -77,3 +77,9 @@ def test_a_second_descent_that_stays_above_the_valley_is_worth_nothing():
 @pytest.mark.parametrize("curve", [np.linspace(5, 3, 50), [*np.linspace(5, 3, 20), *np.linspace(3, 4, 30)], [3.0], []])
 def test_no_second_descent_where_there_is_none(curve):
     assert second_descent(list(curve)) is None
+
+
+@pytest.mark.parametrize("tail", [np.nan, np.inf])
+def test_a_curve_that_ends_in_no_number_is_cut_there(tail):
+    assert second_descent([*CURVE, *[tail] * 9]) == second_descent(CURVE)
+    assert second_descent([tail] * 9) is None

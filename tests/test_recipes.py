@@ -72,6 +72,19 @@ def test_the_table_is_whole():
     assert {c.family for c in FAMILIES.values()} == set(FAMILIES)
 
 
+def test_dense_layers_of_one_width():
+    assert len(as_recipe("dense(units=6,layers=3)").build(2, 2, 1).layers) == 2 + 3 + 1
+    with pytest.raises(RecipeError, match="one number of units"):
+        as_recipe("dense(layers=3)")
+
+
+def test_forecasts_of_a_series_too_short():
+    found = compare(make_toy(), "y", models=["ridge"], lookback=[4], seeds=1, baselines=False)
+    assert len(found.predict(make_toy().head(4))) == 1
+    with pytest.raises(WindowError, match="needs 4 steps"):
+        found.predict(make_toy().head(3))
+
+
 def test_lists_of_models_with_settings():
     assert split_models("ridge, lstm(units=7,layers=2) ,m:f") == ["ridge", "lstm(units=7,layers=2)", "m:f"]
 
@@ -162,6 +175,7 @@ def test_seasons_that_are_usual():
     assert usual_seasons(pd.date_range("2020-01-01", periods=99, freq="h")) == [24, 168, 8766]
     assert usual_seasons(pd.date_range("2020-01-01", periods=99, freq="MS")) == [12]
     assert usual_seasons(pd.date_range("2020-01-01", periods=99, freq="YS")) == []
+    assert usual_seasons(pd.date_range("2020-01-01", periods=99, freq="B")) == [5, 261]
 
 
 def test_seasonal_persistence_beyond_one_season():
@@ -177,7 +191,7 @@ def test_climatology_of_less_than_a_year_is_the_mean():
     learn, check, test = views(make_toy())
     forecaster = Climatology().fit(learn, check, Plan(), 0)
     assert forecaster.parameters == 1
-    np.testing.assert_allclose(forecaster.predict(test), learn.targets[:120].mean())
+    np.testing.assert_allclose(forecaster.predict(test), learn.targets[4:120].mean())
 
 
 @given(st.integers(1, 400), st.integers(2, 5))

@@ -24,7 +24,7 @@ def test_a_fresh_process_writes_the_same_bytes(workers, here):
     assert run.stdout.strip() == digest(here)
 
 
-def test_another_seed_would_be_seen(here):
+def test_one_bit_would_be_seen(here):
     """Planted: one forecast that differs in its last bit changes the hash."""
     spoilt = comparison(workers=1)
     assert digest(spoilt) == digest(here)

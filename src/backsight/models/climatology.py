@@ -61,7 +61,8 @@ class ClimatologyForecaster(Forecaster):
 
     def predict(self, windows: Windows) -> Outputs:
         rows = target_rows(windows.origins, windows.horizon)
-        times = windows.times.append(times_after(windows.times, windows.horizon))[rows.ravel()]
+        ahead = times_after(windows.times, windows.horizon)
+        times = pd.DatetimeIndex(windows.times.append(ahead)[rows.ravel()])
         design = harmonic_design(times, self.yearly, self.daily)
         return (design @ self.weights).reshape(rows.shape)
 
