@@ -177,15 +177,10 @@ def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], base
     chosen: list[Recipe] = [as_recipe(name) for name in (BASELINES if baselines else ())]
     for recipe in map(as_recipe, names):
         rates = dropout if "dropout" in getattr(recipe, "__dataclass_fields__", ()) else ()
-        chosen += [as_recipe_with_dropout(recipe, rate) for rate in rates] or [recipe]
+        chosen += [with_settings(recipe, {"dropout": rate}) for rate in rates] or [recipe]
     if not chosen:
         raise RecipeError("No model was named. `backsight models` lists them.")
     return list(dict.fromkeys(chosen))
-
-
-def as_recipe_with_dropout(recipe: Recipe, rate: float) -> Recipe:
-    """The recipe with another rate of dropout."""
-    return with_settings(recipe, {"dropout": rate})
 
 
 def examine(

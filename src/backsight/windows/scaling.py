@@ -24,10 +24,6 @@ class Scaler:
         """Scaled values, same shape (steps, columns)."""
         return (values - self.mean) / self.scale
 
-    def undo(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The values that `apply` would turn into these."""
-        return values * self.scale + self.mean
-
 
 def fit_scaler(values: NDArray[np.float64], name: ScaleName = "standard") -> Scaler:
     """A scaler for these training rows.
