@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backsight.engine import keras_on_jax
 from backsight.models.network import Network
 from backsight.models.registry import RECIPES, as_recipe
 from backsight.training.batches import cut_batches
-from backsight.training.engine import keras_on_jax
 from backsight.training.plan import Plan
 from backsight.training.program import program_for
 from backsight.training.seeds import seeded

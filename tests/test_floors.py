@@ -12,11 +12,16 @@ import backsight
 ROOT = Path(backsight.__file__).parent
 FLOORS = {
     "errors": 0, "vocabulary": 0,
-    "series": 1, "windows": 2, "recurrence": 3, "training": 4, "models": 5, "evaluation": 6, "runs": 7, "report": 8,
+    "series": 1, "windows": 2,
+    "program_cache": 3, "engine": 3, "recurrence": 3,
+    "training": 4, "models": 5, "evaluation": 6, "runs": 7, "report": 8,
     "cli": 9, "studio": 9, "serve": 9,
 }  # fmt: skip
 #: The only files that may import Keras or JAX, inside functions or not.
-ENGINE_ROOM = {"training/engine.py", "training/program.py", "training/train.py"}
+ENGINE_ROOM = {
+    "engine.py", "training/program.py", "training/train.py",
+    "recurrence/library.py", "recurrence/reference.py", "recurrence/fused.py", "recurrence/layers.py",
+}  # fmt: skip
 HEAVY = {"keras", "jax", "tensorflow", "torch"}
 
 

@@ -107,6 +107,8 @@ __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> object:
+    if name == "recurrence":
+        return import_module("backsight.recurrence")
     if name not in _HOME:
         raise AttributeError(f"module 'backsight' has no attribute {name!r}")
     return getattr(import_module(f"backsight.{_HOME[name]}"), name)

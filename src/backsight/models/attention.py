@@ -4,10 +4,11 @@ from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
 
+from backsight import recurrence
+from backsight.engine import keras_on_jax
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 from backsight.models.recurrent import LayerName
-from backsight.training.engine import keras_on_jax
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -36,7 +37,7 @@ class Attention(Network):
         layers = keras.layers
         inputs = states = keras.Input((lookback, features), name="window")
         for place in range(1, self.layers + 1):
-            states = getattr(layers, self.layer)(
+            states = getattr(recurrence, self.layer)(
                 self.units,
                 activation=self.activation,
                 dropout=self.dropout,

@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from backsight.engine import keras_on_jax
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
-from backsight.training.engine import keras_on_jax
 
 
 @dataclass(frozen=True, config=STRICT)

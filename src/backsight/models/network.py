@@ -21,7 +21,7 @@ class Network(Recipe):
     stage: ClassVar[int] = 1
 
     def load_libraries(self) -> None:
-        from backsight.training.engine import keras_on_jax
+        from backsight.engine import keras_on_jax
 
         keras_on_jax()
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backsight.engine import keras_on_jax
 from backsight.errors import BacksightError, Interrupted, RecipeError
 from backsight.models.network import Network
 from backsight.models.recipe import Forecaster, OnEpoch, ignore
-from backsight.training.engine import keras_on_jax
 from backsight.training.plan import Plan
 from backsight.windows.windows import Windows
 

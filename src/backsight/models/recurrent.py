@@ -4,9 +4,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 
+from backsight import recurrence
+from backsight.engine import keras_on_jax
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
-from backsight.training.engine import keras_on_jax
 
 LayerName = Literal["SimpleRNN", "LSTM", "GRU"]
 
@@ -36,7 +37,7 @@ class Recurrent(Network):
 
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         keras = keras_on_jax()
-        make = getattr(keras.layers, self.layer)
+        make = getattr(recurrence, self.layer)
         inputs = x = keras.Input((lookback, features), name="window")
         for place in range(1, self.layers + 1):
             x = make(

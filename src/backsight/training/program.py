@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from backsight.engine import COMPILER_OPTIONS, keras_on_jax
 from backsight.errors import RecipeError
 from backsight.training.batches import cut_batches
-from backsight.training.engine import COMPILER_OPTIONS, keras_on_jax
 from backsight.training.seeds import seeded
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows

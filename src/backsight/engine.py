@@ -6,6 +6,7 @@ from functools import cache
 from types import ModuleType
 
 from backsight.errors import SettingError
+from backsight.program_cache import cache_folder, open_cache
 
 #: XLA's own threads stay out of a program: seeds run side by side instead, and one thread adds up
 #: sums in one order, so that the same seed gives the same bytes whatever runs beside it.
@@ -29,6 +30,23 @@ def keras_on_jax() -> ModuleType:
             f"backsight trains on Keras's JAX backend, and this process has loaded Keras on "
             f"{keras.backend.backend()!r}. Set KERAS_BACKEND=jax before Keras is imported."
         )
+    _keep_programs(jax)
     # A program then runs in the thread that calls it, so a pool of n threads keeps n cores busy.
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
     return sys.modules["keras"]
+
+
+def _keep_programs(jax: ModuleType) -> None:
+    """Let JAX keep what it compiles, unless the user has told it where to, or there is no place for it."""
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    folder = cache_folder(jax.__version__)
+    if folder is None:
+        return
+    try:
+        working = open_cache(folder)
+    except OSError:  # a read-only home: `backsight doctor` says so
+        return
+    jax.config.update("jax_compilation_cache_dir", str(working))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,0 +1,70 @@
+// What a kernel is asked to do: the shapes, the arrays, and who answers.
+//
+// Arrays of the caller are in C order, as Keras has them: inputs (batch, steps, features), states
+// (batch, units), kernel (features, gates x units), recurrent kernel (units, gates x units), gradients
+// alike. Arrays that only the kernels read have the batch innermost, cut into blocks of `width`
+// windows, so that a weight is one number against a whole vector of windows:
+//   panel (blocks, steps, depth, width)  what each step multiplies: hidden state before it, its inputs,
+//                                        and in a GRU without reset_after the reset state
+//   saved (blocks, steps, saved, width)  gates and states that the backward pass wants to see again
+//   slopes (blocks, steps, rows, width)  gradient of the loss with respect to each row of the product
+#pragma once
+
+namespace backsight {
+
+enum class CellName : long { simple_rnn, lstm, gru, gru_reset_before };
+constexpr long CELLS = 4;
+
+enum class Activation : long { tanh, relu, linear, sigmoid };
+constexpr long ACTIVATIONS = 4;
+
+struct Shape {
+  long batch, steps, features, units;
+  long width;  // windows a block: a multiple of 16
+
+  long blocks() const { return (batch + width - 1) / width; }
+};
+
+struct Forward {
+  Shape shape;
+  bool backwards;  // read the window from its end
+  bool sequences;  // give the outputs of all steps, (batch, steps, units), or of the last, (batch, units)
+  bool keep;       // keep panel and saved of all steps for the backward pass, or of one step only
+  const float *inputs, *hidden, *carry, *kernel, *recurrent, *bias;
+  float *outputs, *last_carry, *panel, *saved;
+};
+
+struct Backward {
+  Shape shape;
+  bool sequences;
+  const float *outputs_slope, *last_carry_slope, *panel, *saved, *kernel, *recurrent;
+  float *hidden_slope, *carry_slope, *kernel_slope, *recurrent_slope, *bias_slope, *slopes;
+};
+
+struct InputGradient {
+  Shape shape;
+  bool backwards;
+  const float *slopes, *kernel;
+  float* inputs_slope;
+};
+
+// The rows that a cell keeps for each unit, so that the arrays above can be made.
+struct Rows {
+  long gates;   // blocks of columns in kernel and recurrent kernel
+  long biases;  // numbers a unit in the bias: GRU with reset_after has two rows of three
+  long rows;    // rows of the product at each step
+  long saved;
+  long extra;   // rows of the panel beside hidden state and inputs
+  long carries; // states beside the hidden one
+};
+
+// One copy of the kernels, for one instruction set.
+struct Variant {
+  const char* name;
+  void (*forward[CELLS][ACTIVATIONS])(const Forward&);
+  void (*backward[CELLS][ACTIVATIONS])(const Backward&);
+  void (*input_gradient[CELLS])(const InputGradient&);
+  Rows rows[CELLS];
+};
+
+}  // namespace backsight

@@ -1,0 +1,89 @@
+"""The compiled kernels: where they are, whether they fit this JAX, and which copy of them runs here."""
+
+import ctypes
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+#: The functions that XLA may call, by the name under which they are registered.
+TARGETS = ("backsight_forward", "backsight_backward", "backsight_input_gradient")
+HOW_TO_BUILD = (
+    "Install a C++ compiler (Debian: apt install g++; macOS: xcode-select --install; conda: conda install "
+    "cxx-compiler), then backsight again, from its source: pip install --force-reinstall --no-deps --no-cache-dir, "
+    "and what you installed it from."
+)
+
+
+class Rows(NamedTuple):
+    """What a cell keeps for each of its units; see `kernels/calls.h`."""
+
+    gates: int
+    biases: int
+    rows: int
+    saved: int
+    extra: int
+    carries: int
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of this process.
+
+    Attributes:
+        vectors: the copy in use, after the processor's vector instructions: avx512, avx2 or plain; None
+            without kernels.
+        why_not: a sentence, if they are not in use.
+        rows: of each cell, in the order of `kernels/calls.h`.
+    """
+
+    vectors: str | None
+    why_not: str = ""
+    rows: tuple[Rows, ...] = ()
+
+    @property
+    def loaded(self) -> bool:
+        return self.vectors is not None
+
+
+def library_path() -> Path | None:
+    """The shared library that was built with the package, if one was."""
+    folder = files("backsight.recurrence")
+    for name in ("_kernels.so", "_kernels.dylib", "_kernels.dll"):
+        path = folder / name
+        if path.is_file():
+            return Path(str(path))
+    return None
+
+
+def load(path: Path | None) -> Kernels:
+    """Load the kernels from a file and register them with XLA.
+
+    A file that this machine or this JAX cannot use is reported by one warning and a sentence in
+    `why_not`: recurrent layers then run on plain JAX, slower and with the same numbers.
+    """
+    if path is None:
+        return Kernels(None, f"They were not built when backsight was installed. {HOW_TO_BUILD}")
+    try:
+        library = ctypes.CDLL(str(path))
+        for target in TARGETS:
+            capsule = jax.ffi.pycapsule(getattr(library, target))  # type: ignore[no-untyped-call]
+            jax.ffi.register_ffi_target(target, capsule, platform="cpu")
+    except (OSError, AttributeError, RuntimeError, ValueError) as error:
+        why_not = f"{path.name} does not fit this machine or JAX {jax.__version__} ({error}). {HOW_TO_BUILD}"
+        warnings.warn(f"backsight's fused recurrent kernels are not in use: {why_not}", RuntimeWarning, stacklevel=2)
+        return Kernels(None, why_not)
+    library.backsight_vectors.restype = ctypes.c_char_p
+    library.backsight_rows.restype = ctypes.POINTER(ctypes.c_long * len(Rows._fields))
+    rows = tuple(Rows(*library.backsight_rows(ctypes.c_long(cell)).contents) for cell in range(4))
+    return Kernels(library.backsight_vectors().decode(), "", rows)
+
+
+@cache
+def kernels() -> Kernels:
+    """The kernels that were built with the package; loaded once."""
+    return load(library_path())
