@@ -12,8 +12,8 @@ import backsight
 ROOT = Path(backsight.__file__).parent
 FLOORS = {
     "errors": 0, "vocabulary": 0,
-    "series": 1, "windows": 2, "recurrence": 3, "training": 4, "models": 5, "evaluation": 6, "runs": 7, "report": 8,
-    "cli": 9, "studio": 9, "serve": 9,
+    "series": 1, "windows": 2, "convolution": 3, "recurrence": 3, "training": 4, "models": 5, "evaluation": 6,
+    "runs": 7, "report": 8, "cli": 9, "studio": 9, "serve": 9,
 }  # fmt: skip
 #: The only files that may import Keras or JAX, inside functions or not.
 ENGINE_ROOM = {"training/engine.py", "training/program.py", "training/train.py"}
