@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from backsight.convolution.unfolded import unfolded_conv1d
 from backsight.engine import keras_on_jax
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
@@ -35,19 +36,21 @@ class Convolution(Network):
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         keras = keras_on_jax()
         layers = keras.layers
+        convolution = unfolded_conv1d(keras)
+        depth = self.layers or layers_to_see(lookback, self.kernel)
         inputs = x = keras.Input((lookback, features), name="window")
-        for place in range(self.layers or layers_to_see(lookback, self.kernel)):
-            x = layers.Conv1D(
-                self.units,
-                self.kernel,
-                padding="causal",
-                dilation_rate=2**place,
-                activation=self.activation,
-                name=f"convolution_{place + 1}",
-            )(x)  # (windows, lookback, units)
-            if place == 0 and self.dropout:
+        # Nobody reads most of what dilated layers would compute. A layer here computes every second step of
+        # those that it reads, so what the next dilation sets apart already lies side by side.
+        for place, steps in enumerate(steps_to_compute(lookback, self.kernel, depth), start=1):
+            span = 2 * (steps - 1) + self.kernel
+            missing = max(span - x.shape[1], 0)  # zeros before the window, as causal padding has them
+            x = layers.ZeroPadding1D((missing, 0), name=f"padding_{place}")(x[:, -span:, :])
+            x = convolution(
+                self.units, self.kernel, strides=2, activation=self.activation, name=f"convolution_{place}"
+            )(x)  # (windows, steps, units)
+            if place == 1 and self.dropout:
                 x = layers.Dropout(self.dropout, name="dropout")(x)
-        last = x[:, -1, :]  # (windows, units): the only step that has seen them all
+        last = x[:, -1, :]  # (windows, units): the only step of the last layer
         return keras.Model(inputs, layers.Dense(horizon, name="head")(last), name="convolution")
 
 
@@ -62,3 +65,18 @@ def layers_to_see(lookback: int, kernel: int) -> int:
         seen += (kernel - 1) * 2**layers
         layers += 1
     return layers
+
+
+def steps_to_compute(lookback: int, kernel: int, layers: int) -> list[int]:
+    """How many steps each layer computes so that the last one can compute the last step.
+
+    Layer n, counted from 0, computes at most the steps that lie 2^(n+1) apart, back from the last one.
+
+    >>> steps_to_compute(30, kernel=3, layers=4), steps_to_compute(360, kernel=3, layers=2)
+    ([15, 7, 3, 1], [3, 1])
+    """
+    steps = [1]
+    for place in range(layers - 1, 0, -1):
+        in_window = -(-lookback // 2**place)
+        steps.insert(0, min(in_window, 2 * (steps[0] - 1) + kernel))
+    return steps

@@ -49,7 +49,10 @@ class Transformer(Network):
             attention = layers.MultiHeadAttention(
                 self.heads, self.units // self.heads, use_bias=False, name=f"attention_{block}"
             )
-            x = x + layers.Dropout(self.dropout, name=f"dropout_{block}a")(attention(y, y))
+            asking = y
+            if block == self.layers:  # of the last block only the last step is read, so only that one asks
+                x, asking = x[:, -1:, :], y[:, -1:, :]
+            x = x + layers.Dropout(self.dropout, name=f"dropout_{block}a")(attention(asking, y))
             y = layers.LayerNormalization(name=f"norm_{block}b")(x)
             y = layers.Dense(2 * self.units, self.activation, name=f"widen_{block}")(y)
             y = layers.Dense(self.units, name=f"narrow_{block}")(y)

@@ -1,0 +1,1 @@
+"""Floor 3: convolutions over time, computed as matrix products."""
