@@ -67,7 +67,8 @@ def points_of(sweep: str, quick: bool) -> Iterator[tuple[int, Network, int]]:
         if name is None:
             yield value, CENTRE, value
         else:
-            yield value, replace(CENTRE, **{name: value}), 1
+            moved: dict[str, Any] = {name: value}
+            yield value, replace(CENTRE, **moved), 1
 
 
 def measure(value: int, network: Network, models: int, data: Path, epochs: int) -> Point:
