@@ -14,6 +14,7 @@ that.
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -72,9 +73,10 @@ def points_of(sweep: str, quick: bool) -> Iterator[tuple[int, Network, int]]:
 
 
 def measure(value: int, network: Network, models: int, data: Path, epochs: int) -> Point:
-    """One point, in a process of its own."""
+    """One point, in a process of its own, which compiles its program anew: memory depends on that."""
     task = json.dumps({"network": asdict(network), "models": models, "data": str(data), "epochs": epochs})
-    done = subprocess.run([sys.executable, __file__, "--task", task], stdout=subprocess.PIPE, text=True, check=True)
+    command, environment = [sys.executable, __file__, "--task", task], os.environ | {"BACKSIGHT_CACHE": ""}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return Point(value, **json.loads(done.stdout))
 
 
