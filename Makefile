@@ -36,6 +36,8 @@ check: $(VENV)/developer
 
 bench: $(VENV)/developer
 	$(BIN)/python benchmarks/lesson_against_keras.py
+	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/startup.py
 

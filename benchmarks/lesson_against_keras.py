@@ -1,4 +1,4 @@
-"""Times the whole lesson: backsight against Keras's own `fit` on JAX, each in a fresh process.
+"""Times the whole lesson: backsight against Keras's own `fit`, each in a fresh process.
 
 Both sides train the lesson's six networks as the lesson does: the same rows and splits, unscaled inputs,
 the lesson's batch sizes, at most 200 epochs, patience 10, the weights of the last epoch; then they score the
@@ -9,17 +9,29 @@ Early stopping leaves the number of epochs to chance. Two more ratios are printe
 each network, and of the whole had Keras stopped after as many epochs as backsight. The processor's seconds
 stand beside the clock's, since a machine that is busy with something else bends the clock's more.
 
-    python benchmarks/lesson_against_keras.py [--seeds N] [--workers N] [--quick]
+backsight runs in three ways: *cold*, with one seed and an empty compilation cache; *warm*, once more with the
+cache that another run has left; *ten*, warm, with ten seeds. Keras runs once, with one seed. It runs on the
+backend of `--backend`, under the interpreter of `--python`, which need not have backsight; on TensorFlow that
+takes minutes, so `--keras FILE` keeps what was measured and takes it from there the next time. Numbers of
+another machine are worth nothing beside this one's: measure both sides on the same one.
+
+    python benchmarks/lesson_against_keras.py [--backend tensorflow] [--python PATH] [--keras FILE]
+        [--runs cold warm ten] [--rounds N] [--workers N] [--quick]
 """
 
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
 from itertools import pairwise
+from pathlib import Path
 from statistics import mean, median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -27,6 +39,12 @@ from typing import Any, NamedTuple
 
 TARGET = "BASEL_sunshine"
 FEATURES = "BASEL_"
+
+#: Names the folder where backsight's compiled programs outlive a process.
+CACHE_VARIABLE = "BACKSIGHT_CACHE"
+
+#: The ways in which backsight runs, and the seeds of each.
+RUNS = {"cold": 1, "warm": 1, "ten": 10}
 
 #: The lesson's hidden layers in Keras's own words, by the name of its row without the lookback.
 HIDDEN: dict[str, Callable[[Any], list[Any]]] = {
@@ -60,8 +78,12 @@ class Fit(NamedTuple):
 
 
 class Side(NamedTuple):
-    """All fits of one process, its seconds from start to exit, and the processor's seconds, over all cores."""
+    """All fits of one process, its seconds from start to exit, and the processor's seconds, over all cores.
 
+    `software` says what ran, in words.
+    """
+
+    software: str
     fits: list[Fit]
     seconds: float
     cpu_seconds: float
@@ -75,6 +97,11 @@ class Side(NamedTuple):
     def names(self) -> list[str]:
         """The networks, in the order of the lesson."""
         return list(dict.fromkeys(fit.name for fit in self.fits))
+
+    @property
+    def seeds(self) -> int:
+        """Fits of each network."""
+        return len(self.fits) // len(self.names)
 
 
 def lesson_tasks() -> tuple[str, list[Task]]:
@@ -184,16 +211,23 @@ def epoch_seconds(ends: list[float]) -> float:
     return median(after - before for before, after in pairwise(ends))
 
 
-def run_side(side: str, options: list[str], lesson: object = None) -> Side:
+def software(*packages: str) -> str:
+    """What runs here, with versions."""
+    return ", ".join([f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)])
+
+
+def run_side(
+    arguments: list[str], environment: dict[str, str], python: str = sys.executable, lesson: object = None
+) -> Side:
     """One side in a process of its own, timed from start to exit."""
-    command = [sys.executable, __file__, side, *options]
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    command = [python, __file__, *arguments]
     began, cpu_began = perf_counter(), children_cpu_seconds()
     done = subprocess.run(
-        command, input=json.dumps(lesson), env=environment, stdout=subprocess.PIPE, text=True, check=True
+        command, input=json.dumps(lesson), env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
     )
     seconds, cpu_seconds = perf_counter() - began, children_cpu_seconds() - cpu_began
-    return Side([Fit(*fit) for fit in json.loads(done.stdout)], seconds, cpu_seconds)
+    what, fits = json.loads(done.stdout)
+    return Side(what, [Fit(*fit) for fit in fits], seconds, cpu_seconds)
 
 
 def children_cpu_seconds() -> float:
@@ -202,8 +236,54 @@ def children_cpu_seconds() -> float:
     return times.children_user + times.children_system
 
 
-def print_table(ours: Side, theirs: Side) -> None:
+def run_backsight(runs: list[str], rounds: int, options: list[str]) -> dict[str, Side]:
+    """backsight in each of the ways, by turns; of each, the round with the median of the seconds."""
+
+    def measure(run: str, folder: str, *more: str) -> Side:
+        return run_side(["backsight", *options, *more, f"--seeds={RUNS[run]}"], {CACHE_VARIABLE: folder})
+
+    measured: dict[str, list[Side]] = {run: [] for run in runs}
+    with TemporaryDirectory() as filled:
+        if set(runs) - {"cold"}:
+            measure("cold", filled, "--quick")  # the programs of three epochs are those of two hundred
+        for _ in range(rounds):
+            for run in runs:
+                with TemporaryDirectory() as empty:
+                    measured[run].append(measure(run, empty if run == "cold" else filled))
+    return {run: sorted(sides, key=lambda side: side.seconds)[len(sides) // 2] for run, sides in measured.items()}
+
+
+def run_keras(backend: str, python: str, options: list[str]) -> Side:
+    """Keras on one backend."""
+    environment = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return run_side(["keras", f"--backend={backend}", *options], environment, python, lesson_tasks())
+
+
+def kept_keras(file: Path | None, backend: str, python: str, options: list[str]) -> tuple[Side, str]:
+    """Keras's side from a file, or measured and, if a file is named, written into it; and the day it was measured.
+
+    Raises:
+        SystemExit: the file is of another backend, or of other epochs.
+    """
+    if file and file.is_file():
+        kept = json.loads(file.read_text())
+        if [kept["backend"], kept["options"]] != [backend, options]:
+            raise SystemExit(
+                f"{file} is of {kept['backend']} with options {kept['options']}: delete it, or name another."
+            )
+        side = kept["side"] | {"fits": [Fit(**fit) for fit in kept["side"]["fits"]]}
+        return Side(**side), kept["day"]
+    side, day = run_keras(backend, python, options), date.today().isoformat()
+    if file:
+        plain = side._asdict() | {"fits": [fit._asdict() for fit in side.fits]}
+        kept = {"backend": backend, "options": options, "day": day, "side": plain}
+        file.write_text(json.dumps(kept, indent=1) + "\n")
+    return side, day
+
+
+def print_networks(run: str, ours: Side, theirs: Side) -> None:
     """One line a network, backsight on the left of Keras."""
+    print(f"\n{run}, seeds: {ours.seeds}\n")
     print("| network | epochs | | s | | ms an epoch | | test RMSE, h | |")
     print("|---|---|---|---|---|---|---|---|---|")
     print("| | backsight | Keras | backsight | Keras | backsight | Keras | backsight | Keras |")
@@ -217,47 +297,66 @@ def print_table(ours: Side, theirs: Side) -> None:
         )
 
 
-def print_ratios(ours: Side, theirs: Side) -> None:
-    """The whole from start to exit, one epoch of each network, and the whole with as many epochs."""
-    pairs = [(ours.average(name), theirs.average(name)) for name in ours.names]
-    epoch = sum(a.epoch_seconds for a, _ in pairs), sum(b.epoch_seconds for _, b in pairs)
-    as_many = theirs.seconds + sum((a.epochs - b.epochs) * b.epoch_seconds for a, b in pairs)
-    seeds = len(ours.fits) // len(pairs)
-    print(f"\n| seconds | backsight, seeds: {seeds} | Keras, seeds: 1 | ratio |\n|---|---|---|---|")
-    for what, a, b in (
-        ("the whole, from process start to exit", ours.seconds, theirs.seconds),
-        ("the whole, had Keras run as many epochs", ours.seconds, as_many),
-        ("the processor's, for the whole", ours.cpu_seconds, theirs.cpu_seconds),
-        ("one epoch of each network", *epoch),
-    ):
-        print(f"| {what} | {a:.2f} | {b:.2f} | {b / a:.1f} |")
+def print_ratios(sides: dict[str, Side], theirs: Side) -> None:
+    """A line a way in which backsight ran, each beside the one Keras run.
+
+    Four ratios: the whole from start to exit, the whole with as many epochs, the processor's seconds, and one
+    epoch of each network. For ten seeds they are of ten times the work.
+    """
+    print("\n| backsight | seeds | s | Keras, 1 seed, s | ratio | had Keras run as many epochs | ratio ", end="")
+    print("| processor, s | Keras | ratio | an epoch of each network, s | Keras | ratio |\n" + "|---" * 13 + "|")
+    for run, ours in sides.items():
+        pairs = [(ours.average(name), theirs.average(name)) for name in ours.names]
+        epoch, their_epoch = sum(a.epoch_seconds for a, _ in pairs), sum(b.epoch_seconds for _, b in pairs)
+        as_many = theirs.seconds + sum((a.epochs - b.epochs) * b.epoch_seconds for a, b in pairs)
+        print(
+            f"| {run} | {ours.seeds} | {ours.seconds:.1f} | {theirs.seconds:.1f} | {theirs.seconds / ours.seconds:.1f} "
+            f"| {as_many:.1f} | {as_many / ours.seconds:.1f} "
+            f"| {ours.cpu_seconds:.1f} | {theirs.cpu_seconds:.1f} | {theirs.cpu_seconds / ours.cpu_seconds:.1f} "
+            f"| {epoch:.3f} | {their_epoch:.3f} | {their_epoch / epoch:.1f} |"
+        )
+
+
+def options_parser() -> argparse.ArgumentParser:
+    """What the script understands, its own children's words included."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("side", nargs="?", choices=("both", "backsight", "keras"), default="both")
+    parser.add_argument("--backend", choices=("jax", "tensorflow"), default="jax", help="Keras's")
+    parser.add_argument("--python", default=sys.executable, help="Keras's interpreter; this one without it")
+    parser.add_argument("--keras", type=Path, metavar="FILE", help="keeps Keras's side; measured if it is not there")
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS), help="of backsight; all without it")
+    parser.add_argument("--rounds", type=int, default=3, help="of backsight's runs; the median one is shown")
+    parser.add_argument("--seeds", type=int, default=1, help="of the side backsight, where that is all that shall run")
+    parser.add_argument("--workers", type=int, help="fits at a time of backsight; one a core without it")
+    parser.add_argument("--quick", action="store_true", help="three epochs a network, to try this script")
+    return parser
 
 
 def main() -> None:
     """Both sides one after the other, or, in a process that this one started, a single side."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("side", nargs="?", choices=("both", "backsight", "keras"), default="both")
-    parser.add_argument("--seeds", type=int, default=1, help="of backsight; Keras always trains one")
-    parser.add_argument("--workers", type=int, help="fits at a time of backsight; one a core without it")
-    parser.add_argument("--quick", action="store_true", help="three epochs a network, to try this script")
-    given = parser.parse_args()
+    given = options_parser().parse_args()
     epochs = 3 if given.quick else 200
     if given.side == "backsight":
-        print(json.dumps(train_backsight(epochs, given.seeds, given.workers)))
+        fits = train_backsight(epochs, given.seeds, given.workers)
+        print(json.dumps([software("backsight", "keras", "jax"), fits]))
     elif given.side == "keras":
         path, tasks = json.load(sys.stdin)
-        print(json.dumps(train_keras(path, [Task(*task) for task in tasks], epochs)))
+        fits = train_keras(path, [Task(*task) for task in tasks], epochs)
+        print(json.dumps([software("keras", given.backend), fits]))
     else:
-        options = ["--quick"] if given.quick else []
-        lesson = lesson_tasks()
-        ours = run_side("backsight", [*options, f"--seeds={given.seeds}", *_workers(given.workers)])
-        theirs = run_side("keras", options, lesson)
-        print_table(ours, theirs)
-        print_ratios(ours, theirs)
+        compare_sides(given)
 
 
-def _workers(workers: int | None) -> list[str]:
-    return [] if workers is None else [f"--workers={workers}"]
+def compare_sides(given: argparse.Namespace) -> None:
+    """Measures both sides and prints what came out."""
+    quick = ["--quick"] if given.quick else []
+    workers = [] if given.workers is None else [f"--workers={given.workers}"]
+    theirs, day = kept_keras(given.keras, given.backend, given.python, quick)
+    sides = run_backsight(given.runs, given.rounds, [*quick, *workers])
+    print(f"Keras: {theirs.software}, measured on {day}. backsight: {next(iter(sides.values())).software}.")
+    for run, ours in sides.items():
+        print_networks(run, ours, theirs)
+    print_ratios(sides, theirs)
 
 
 if __name__ == "__main__":
