@@ -10,7 +10,10 @@ from backsight.program_cache import cache_folder, open_cache
 
 #: XLA's own threads stay out of a program: seeds run side by side instead, and one thread adds up
 #: sums in one order, so that the same seed gives the same bytes whatever runs beside it.
-COMPILER_OPTIONS: dict[str, str | bool] = {"xla_cpu_multi_thread_eigen": False}
+COMPILER_OPTIONS: dict[str, str | bool] = {
+    "xla_cpu_multi_thread_eigen": False,
+    "xla_cpu_enable_concurrency_optimized_scheduler": False,
+}
 
 
 @cache
@@ -48,5 +51,7 @@ def _keep_programs(jax: ModuleType) -> None:
     except OSError:  # a read-only home: `backsight doctor` says so
         return
     jax.config.update("jax_compilation_cache_dir", str(working))
+    # Caches of XLA's own would put the folder's name into every key, and it is another one each time.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

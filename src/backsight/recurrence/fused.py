@@ -74,12 +74,12 @@ def _forward(
 ) -> list[Array]:
     (batch, steps, features), units = inputs.shape, recurrent.shape[0]
     width, rows = block_width(batch), cell.rows
-    blocks = (-(-batch // width), steps if keep else 1)
+    blocks = -(-batch // width)
     shapes = [
         (batch, steps, units) if cell.sequences else (batch, units),
         carry.shape,
-        (*blocks, (1 + rows.extra) * units + features, width),
-        (*blocks, rows.saved * units, width),
+        (blocks, steps + 1, (1 + rows.extra) * units + features, width),
+        (blocks, steps if keep else 1, rows.saved * units, width),
     ]
     return _call("backsight_forward", shapes)(
         inputs, hidden, carry, kernel, recurrent, bias,
@@ -104,9 +104,9 @@ def _recur_backward(cell: Cell, kept: tuple[Array, ...], slopes_in: tuple[Array,
         kernel.shape,
         recurrent.shape,
         (rows.biases * units,),
-        (*saved.shape[:2], rows.rows * units, saved.shape[3]),
+        saved.shape,
     ]
-    hidden, carry, of_kernel, of_recurrent, of_bias, slopes = _call("backsight_backward", shapes)(
+    hidden, carry, of_kernel, of_recurrent, of_bias, slopes = _call("backsight_backward", shapes, {3: 5})(
         *slopes_in, panel, saved, kernel, recurrent,
         cell=CELLS.index(cell.name), activation=ACTIVATIONS.index(cell.activation), sequences=cell.sequences,
     )  # fmt: skip
@@ -120,6 +120,6 @@ def _recur_backward(cell: Cell, kept: tuple[Array, ...], slopes_in: tuple[Array,
 recur.defvjp(_recur_forward, _recur_backward)
 
 
-def _call(target: str, shapes: list[tuple[int, ...]]) -> Any:
+def _call(target: str, shapes: list[tuple[int, ...]], aliases: dict[int, int] | None = None) -> Any:
     results = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]  # type: ignore[no-untyped-call]
-    return jax.ffi.ffi_call(target, results, vmap_method="sequential")
+    return jax.ffi.ffi_call(target, results, vmap_method="sequential", input_output_aliases=aliases)

@@ -61,7 +61,7 @@ class Program:
     optimizer: Any
     lookback: int
     horizon: int
-    _compiled: dict[Any, Any] = field(default_factory=dict)
+    _idle: dict[Any, list[Any]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def start(self, model: Any) -> State:
@@ -108,14 +108,23 @@ class Program:
         return scaled * windows.target_scale + windows.target_mean
 
     def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function of this file, compiled; each set of shapes is compiled once, by one thread."""
+        """Call a function of this file, compiled for these shapes.
+
+        XLA runs one executable for one caller at a time, so each caller borrows one of its own. The first
+        is compiled; others are made when they are needed, from the compiler's cache.
+        """
         shapes = tuple(np.shape(leaf) for leaf in jax.tree.leaves(arguments))
-        key = (function, shapes)
         with self._lock:
-            if key not in self._compiled:
+            idle = self._idle.setdefault((function, shapes), [])
+            if not idle:
                 traced = jax.jit(lambda *a: function(self, *a)).lower(*arguments)
-                self._compiled[key] = traced.compile(compiler_options=COMPILER_OPTIONS)
-        return self._compiled[key](*arguments)
+                idle.append(traced.compile(compiler_options=COMPILER_OPTIONS))
+            executable = idle.pop()
+        try:
+            return jax.block_until_ready(executable(*arguments))  # type: ignore[no-untyped-call]
+        finally:
+            with self._lock:
+                idle.append(executable)
 
 
 _BUILDING = RLock()

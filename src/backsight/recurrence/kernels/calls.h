@@ -4,10 +4,13 @@
 // (batch, units), kernel (features, gates x units), recurrent kernel (units, gates x units), gradients
 // alike. Arrays that only the kernels read have the batch innermost, cut into blocks of `width`
 // windows, so that a weight is one number against a whole vector of windows:
-//   panel (blocks, steps, depth, width)  what each step multiplies: hidden state before it, its inputs,
-//                                        and in a GRU without reset_after the reset state
-//   saved (blocks, steps, saved, width)  gates and states that the backward pass wants to see again
-//   slopes (blocks, steps, rows, width)  gradient of the loss with respect to each row of the product
+//   panel (blocks, steps + 1, depth, width)  what each step multiplies: hidden state before it, its
+//                                        inputs, and in a GRU without reset_after the reset state; the
+//                                        last has only the state after the last step
+//   saved (blocks, steps, saved, width)  gates and states that the backward pass wants to see again. It
+//                                        puts the gradient of the loss with respect to the rows of the
+//                                        product ("slopes") in their place, in the first rows of each step:
+//                                        what is in the nearest cache is written again, and nothing else
 #pragma once
 
 namespace backsight {
@@ -29,7 +32,7 @@ struct Forward {
   Shape shape;
   bool backwards;  // read the window from its end
   bool sequences;  // give the outputs of all steps, (batch, steps, units), or of the last, (batch, units)
-  bool keep;       // keep panel and saved of all steps for the backward pass, or of one step only
+  bool keep;       // keep `saved` of all steps for the backward pass, or of one step only
   const float *inputs, *hidden, *carry, *kernel, *recurrent, *bias;
   float *outputs, *last_carry, *panel, *saved;
 };
@@ -37,8 +40,9 @@ struct Forward {
 struct Backward {
   Shape shape;
   bool sequences;
-  const float *outputs_slope, *last_carry_slope, *panel, *saved, *kernel, *recurrent;
-  float *hidden_slope, *carry_slope, *kernel_slope, *recurrent_slope, *bias_slope, *slopes;
+  const float *outputs_slope, *last_carry_slope, *panel, *kernel, *recurrent;
+  float *saved;  // becomes the slopes
+  float *hidden_slope, *carry_slope, *kernel_slope, *recurrent_slope, *bias_slope;
 };
 
 struct InputGradient {

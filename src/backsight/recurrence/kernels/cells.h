@@ -2,7 +2,8 @@
 //
 // `forward` finds this step's rows of the panel and leaves what the backward pass needs in `saved`: the
 // matrix product is written there and becomes the gates in place. `backward` turns the slope of the
-// hidden state after the step into the slope before it, and writes the slopes of the product's rows.
+// hidden state after the step into the slope before it, and puts the slopes of the product's rows where the
+// gates were.
 // Formulas and order of the gates are those of `backsight.recurrence.reference`.
 #pragma once
 #include "product.h"
@@ -30,8 +31,8 @@ struct ForwardStep {
 struct BackwardStep {
   long units, features, width;
   const Packed* weights;  // one for each transposed product
-  const float *panel, *saved;
-  float *slopes, *hidden, *carry, *reset;
+  const float* panel;
+  float *saved, *hidden, *carry, *reset;
 };
 
 template <Activation A>
@@ -53,8 +54,8 @@ struct SimpleRnn {
 
   static void backward(const BackwardStep& s) {
     for (long at = 0; at < s.units * s.width; at += LANES)
-      store(s.slopes + at, load(s.hidden + at) * slope<A>(load(s.saved + at)));
-    multiply(s.weights[0], s.slopes, s.width, nullptr, s.hidden);
+      store(s.saved + at, load(s.hidden + at) * slope<A>(load(s.saved + at)));
+    multiply(s.weights[0], s.saved, s.width, nullptr, s.hidden);
   }
 };
 
@@ -92,20 +93,19 @@ struct Lstm {
   static void backward(const BackwardStep& s) {
     const long gate = s.units * s.width;
     for (long at = 0; at < gate; at += LANES) {
-      const float* saved = s.saved + at;
+      float* saved = s.saved + at;
       const Vector input = load(saved), forget = load(saved + gate);
       const Vector candidate = load(saved + 2 * gate), output = load(saved + 3 * gate);
       const Vector before = load(saved + 4 * gate), shown = load(saved + 5 * gate);
       const Vector hidden = load(s.hidden + at);
       const Vector carry = load(s.carry + at) + hidden * output * slope<A>(shown);
-      float* slopes = s.slopes + at;
-      store(slopes, carry * candidate * slope<Activation::sigmoid>(input));
-      store(slopes + gate, carry * before * slope<Activation::sigmoid>(forget));
-      store(slopes + 2 * gate, carry * input * slope<A>(candidate));
-      store(slopes + 3 * gate, hidden * shown * slope<Activation::sigmoid>(output));
+      store(saved, carry * candidate * slope<Activation::sigmoid>(input));
+      store(saved + gate, carry * before * slope<Activation::sigmoid>(forget));
+      store(saved + 2 * gate, carry * input * slope<A>(candidate));
+      store(saved + 3 * gate, hidden * shown * slope<Activation::sigmoid>(output));
       store(s.carry + at, carry * forget);
     }
-    multiply(s.weights[0], s.slopes, s.width, nullptr, s.hidden);
+    multiply(s.weights[0], s.saved, s.width, nullptr, s.hidden);
   }
 };
 
@@ -146,18 +146,17 @@ struct Gru {
   static void backward(const BackwardStep& s) {
     const long gate = s.units * s.width;
     for (long at = 0; at < gate; at += LANES) {
-      const float* saved = s.saved + at;
+      float* saved = s.saved + at;
       const Vector candidate = load(saved), update = load(saved + gate), reset = load(saved + 2 * gate);
-      const Vector hidden = load(s.hidden + at), before = load(s.panel + at);
+      const Vector hidden = load(s.hidden + at), before = load(s.panel + at), state = load(saved + 3 * gate);
       const Vector inner = hidden * (1.0f - update) * slope<A>(candidate);
-      float* slopes = s.slopes + at;
-      store(slopes, inner);
-      store(slopes + gate, hidden * (before - candidate) * slope<Activation::sigmoid>(update));
-      store(slopes + 2 * gate, inner * load(saved + 3 * gate) * slope<Activation::sigmoid>(reset));
-      store(slopes + 3 * gate, inner * reset);
+      store(saved, inner);
+      store(saved + gate, hidden * (before - candidate) * slope<Activation::sigmoid>(update));
+      store(saved + 2 * gate, inner * state * slope<Activation::sigmoid>(reset));
+      store(saved + 3 * gate, inner * reset);
       store(s.hidden + at, hidden * update);
     }
-    multiply_add(s.weights[0], s.slopes + gate, s.width, s.hidden);
+    multiply_add(s.weights[0], s.saved + gate, s.width, s.hidden);
   }
 };
 
@@ -199,17 +198,17 @@ struct GruResetBefore {
     for (long at = 0; at < gate; at += LANES) {
       const Vector update = load(s.saved + at), candidate = load(s.saved + 2 * gate + at);
       const Vector hidden = load(s.hidden + at), before = load(s.panel + at);
-      store(s.slopes + at, hidden * (before - candidate) * slope<Activation::sigmoid>(update));
-      store(s.slopes + 2 * gate + at, hidden * (1.0f - update) * slope<A>(candidate));
+      store(s.saved + at, hidden * (before - candidate) * slope<Activation::sigmoid>(update));
+      store(s.saved + 2 * gate + at, hidden * (1.0f - update) * slope<A>(candidate));
       store(s.hidden + at, hidden * update);
     }
-    multiply(s.weights[0], s.slopes + 2 * gate, s.width, nullptr, s.reset);
+    multiply(s.weights[0], s.saved + 2 * gate, s.width, nullptr, s.reset);
     for (long at = 0; at < gate; at += LANES) {
       const Vector reset = load(s.saved + gate + at), state = load(s.reset + at);
-      store(s.slopes + gate + at, state * load(s.panel + at) * slope<Activation::sigmoid>(reset));
+      store(s.saved + gate + at, state * load(s.panel + at) * slope<Activation::sigmoid>(reset));
       store(s.hidden + at, load(s.hidden + at) + state * reset);
     }
-    multiply_add(s.weights[1], s.slopes, s.width, s.hidden);
+    multiply_add(s.weights[1], s.saved, s.width, s.hidden);
   }
 };
 

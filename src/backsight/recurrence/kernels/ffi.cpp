@@ -74,17 +74,17 @@ ffi::Error run_forward(Array<3> inputs, Array<2> hidden, Array<2> carry, Array<2
   return ffi::Error::Success();
 }
 
+// `slopes` is the memory of `saved`.
 ffi::Error run_backward(Outputs outputs_slope, Array<2> last_carry_slope, Array<4> panel, Array<4> saved,
                         Array<2> kernel, Array<2> recurrent, Result<2> hidden_slope, Result<2> carry_slope,
                         Result<2> kernel_slope, Result<2> recurrent_slope, Result<1> bias_slope, Result<4> slopes,
                         int64_t cell, int64_t activation, bool sequences) {
-  const int64_t windows[] = {hidden_slope->dimensions()[0], panel.dimensions()[1], kernel.dimensions()[0]};
+  const int64_t windows[] = {hidden_slope->dimensions()[0], saved.dimensions()[1], kernel.dimensions()[0]};
   chosen().backward[cell][activation](
       {shape_of({windows, 3}, recurrent.dimensions()[0], panel.dimensions()), sequences,
-       outputs_slope.typed_data(), last_carry_slope.typed_data(), panel.typed_data(), saved.typed_data(),
-       kernel.typed_data(), recurrent.typed_data(), hidden_slope->typed_data(), carry_slope->typed_data(),
-       kernel_slope->typed_data(), recurrent_slope->typed_data(), bias_slope->typed_data(),
-       slopes->typed_data()});
+       outputs_slope.typed_data(), last_carry_slope.typed_data(), panel.typed_data(), kernel.typed_data(),
+       recurrent.typed_data(), slopes->typed_data(), hidden_slope->typed_data(), carry_slope->typed_data(),
+       kernel_slope->typed_data(), recurrent_slope->typed_data(), bias_slope->typed_data()});
   return ffi::Error::Success();
 }
 
@@ -133,7 +133,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(backsight_backward, backsight::run_backward,
                                   .Ret<Array<2>>()  // slope of the kernel
                                   .Ret<Array<2>>()  // slope of the recurrent kernel
                                   .Ret<Array<1>>()  // slope of the bias
-                                  .Ret<Array<4>>()  // slopes of the product's rows
+                                  .Ret<Array<4>>()  // slopes of the product's rows, in the memory of `saved`
                                   .Attr<int64_t>("cell")
                                   .Attr<int64_t>("activation")
                                   .Attr<bool>("sequences"));

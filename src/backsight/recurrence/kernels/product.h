@@ -1,6 +1,6 @@
 // Matrix products with the batch innermost: the two loops in which nearly all the time is spent.
 #pragma once
-#include "vector.h"
+#include "batch.h"
 
 namespace backsight::BACKSIGHT_VARIANT {
 
@@ -102,15 +102,12 @@ inline void multiply_add(const Packed& matrix, const float* columns, long width,
   multiply(matrix, columns, width, nullptr, true, out);
 }
 
-using Quarter = float __attribute__((vector_size(16)));
-using QuarterUnaligned = float __attribute__((vector_size(16), aligned(4), may_alias));
-
 // The sum over the lanes, always in the same order.
 inline float sum(Vector value) {
   float lanes[LANES];
   store(lanes, value);
-  Quarter total = *reinterpret_cast<const QuarterUnaligned*>(lanes);
-  for (long l = 4; l < LANES; l += 4) total += *reinterpret_cast<const QuarterUnaligned*>(lanes + l);
+  Quarter total = load_quarter(lanes);
+  for (long l = 4; l < LANES; l += 4) total += load_quarter(lanes + l);
   return (total[0] + total[1]) + (total[2] + total[3]);
 }
 

@@ -2,7 +2,6 @@
 // instruction set; see `vector.h`.
 #include <cstdlib>
 
-#include "batch.h"
 #include "cells.h"
 
 namespace backsight::BACKSIGHT_VARIANT {
@@ -11,6 +10,9 @@ namespace {
 // Steps after which the backward pass adds up the weights' gradient: few enough that a strip of
 // slopes is still in the nearest cache, many enough that sums over lanes cost little.
 constexpr long CHUNK = 32;
+
+// Steps whose gradients of inputs or outputs are handed over together.
+constexpr long AT_ONCE = 8;
 
 // Memory for packed weights and the like. Each thread keeps its own, as large as it ever was, since
 // every training step asks for the same.
@@ -67,10 +69,9 @@ void forward(const Forward& call) {
   const long saved_size = Cell::ROWS.saved * units * width, panel_size = depth * width, state = units * width;
   const Matrix<Cell> matrix{call.kernel, call.recurrent, units, features};
 
-  Workspace work(Workspace::rounded(rows) + 3 * Workspace::rounded(state) + Cell::PRODUCTS * 16 + rows * depth);
+  Workspace work(Workspace::rounded(rows) + Workspace::rounded(state) + Cell::PRODUCTS * 16 + rows * depth);
   float* bias = work.take(rows);
   float* carry = work.take(state);
-  float* last = work.take(state);
   for (long r = 0; r < rows; ++r) {
     const Source source = Cell::source(r, units);
     bias[r] = call.bias[source.bias] + (source.second_bias < 0 ? 0.0f : call.bias[source.second_bias]);
@@ -85,24 +86,24 @@ void forward(const Forward& call) {
 
   for (long block = 0; block < call.shape.blocks(); ++block) {
     const long first = block * width, here = batch - first < width ? batch - first : width;
-    float* panel = call.panel + block * panel_size * (call.keep ? steps : 1);
-    float* saved = call.saved + block * saved_size * (call.keep ? steps : 1);
-    to_columns(call.hidden + first * units, units, units, here, width, panel);
-    if (Cell::ROWS.carries) to_columns(call.carry + first * units, units, units, here, width, carry);
-    for (long s = 0; s < steps; ++s) {
-      const long t = call.backwards ? steps - 1 - s : s;
-      float* next = call.keep ? panel + panel_size : panel;
-      float* hidden = s + 1 < steps ? next : last;
-      to_columns(call.inputs + (first * steps + t) * features, steps * features, features, here, width,
-                 panel + state);
-      Cell::forward({units, features, width, weights, bias, panel, saved, carry, hidden});
-      if (call.sequences)
-        from_columns(hidden, steps * units, units, here, width, call.outputs + (first * steps + s) * units);
-      panel = next;
-      saved += call.keep ? saved_size : 0;
-    }
-    if (!call.sequences) from_columns(last, units, units, here, width, call.outputs + first * units);
-    if (Cell::ROWS.carries) from_columns(carry, units, units, here, width, call.last_carry + first * units);
+    float* const panel = call.panel + block * panel_size * (steps + 1);
+    float* const saved = call.saved + block * saved_size * (call.keep ? steps : 1);
+    to_columns(call.hidden + first * units, units, units, here, width, {panel, units, 0, width});
+    if (Cell::ROWS.carries) to_columns(call.carry + first * units, units, units, here, width, {carry, units, 0, width});
+    float* const inputs = panel + state;
+    to_columns(call.inputs + first * steps * features, steps * features, steps * features, here, width,
+               call.backwards ? RowsOfSteps<float>{inputs + (steps - 1) * panel_size, features, -panel_size, width}
+                              : RowsOfSteps<float>{inputs, features, panel_size, width});
+    for (long s = 0; s < steps; ++s)
+      Cell::forward({units, features, width, weights, bias, panel + s * panel_size,
+                     saved + (call.keep ? s * saved_size : 0), carry, panel + (s + 1) * panel_size});
+    if (call.sequences)
+      from_columns({panel + panel_size, units, panel_size, width}, steps * units, here,
+                   call.outputs + first * steps * units, steps * units);
+    else
+      from_columns({panel + steps * panel_size, units, 0, width}, units, here, call.outputs + first * units, units);
+    if (Cell::ROWS.carries)
+      from_columns({carry, units, 0, width}, units, here, call.last_carry + first * units, units);
   }
 }
 
@@ -139,15 +140,15 @@ void backward(const Backward& call) {
   const auto& [batch, steps, features, units, width] = call.shape;
   const long depth = (1 + Cell::ROWS.extra) * units + features, rows = Cell::ROWS.rows * units;
   const long saved_size = Cell::ROWS.saved * units * width, panel_size = depth * width, state = units * width;
-  const long slopes_size = rows * width;
   const Matrix<Cell> matrix{call.kernel, call.recurrent, units, features};
 
-  Workspace work(Workspace::rounded(rows) + 3 * Workspace::rounded(state) + Workspace::rounded(rows * depth) +
+  Workspace work(Workspace::rounded(rows) + (3 + AT_ONCE) * Workspace::rounded(state) + Workspace::rounded(rows * depth) +
                  Cell::TRANSPOSED * 16 + rows * units);
   float* bias_sums = work.take(rows);
   float* hidden = work.take(state);
   float* carry = work.take(state);
   float* reset = work.take(state);
+  float* outputs_slope = work.take(AT_ONCE * state);
   float* sums = work.take(rows * depth);
   for (long i = 0; i < rows; ++i) bias_sums[i] = 0.0f;
   for (long i = 0; i < rows * depth; ++i) sums[i] = 0.0f;
@@ -161,23 +162,29 @@ void backward(const Backward& call) {
 
   for (long block = 0; block < call.shape.blocks(); ++block) {
     const long first = block * width, here = batch - first < width ? batch - first : width;
-    const float* panel = call.panel + block * panel_size * steps;
-    const float* saved = call.saved + block * saved_size * steps;
-    float* slopes = call.slopes + block * slopes_size * steps;
+    const float* panel = call.panel + block * panel_size * (steps + 1);
+    float* const saved = call.saved + block * saved_size * steps;
     if (call.sequences)
       for (long i = 0; i < state; ++i) hidden[i] = 0.0f;
     else
-      to_columns(call.outputs_slope + first * units, units, units, here, width, hidden);
-    if (Cell::ROWS.carries) to_columns(call.last_carry_slope + first * units, units, units, here, width, carry);
+      to_columns(call.outputs_slope + first * units, units, units, here, width, {hidden, units, 0, width});
+    if (Cell::ROWS.carries)
+      to_columns(call.last_carry_slope + first * units, units, units, here, width, {carry, units, 0, width});
     for (long end = steps; end > 0; end -= CHUNK) {
       const long begin = end > CHUNK ? end - CHUNK : 0;
       for (long s = end - 1; s >= begin; --s) {
-        if (call.sequences)
-          add_columns(call.outputs_slope + (first * steps + s) * units, steps * units, units, here, width, hidden);
-        Cell::backward({units, features, width, weights, panel + s * panel_size, saved + s * saved_size,
-                        slopes + s * slopes_size, hidden, carry, reset});
+        if (call.sequences) {
+          const long at = s % AT_ONCE, together = s - at;
+          if (at == AT_ONCE - 1 || s == steps - 1)
+            to_columns(call.outputs_slope + (first * steps + together) * units, steps * units, (at + 1) * units, here,
+                       width, {outputs_slope, units, state, width});
+          for (long i = 0; i < state; i += LANES)
+            store(hidden + i, load(hidden + i) + load(outputs_slope + at * state + i));
+        }
+        Cell::backward({units, features, width, weights, panel + s * panel_size, saved + s * saved_size, hidden, carry,
+                        reset});
       }
-      const Strip from{panel + begin * panel_size, panel_size}, to{slopes + begin * slopes_size, slopes_size};
+      const Strip from{panel + begin * panel_size, panel_size}, to{saved + begin * saved_size, saved_size};
       float* sum = sums;
       for (long p = 0; p < Cell::PRODUCTS; ++p) {
         const Product product = Cell::product(p, units, features);
@@ -187,8 +194,9 @@ void backward(const Backward& call) {
       }
       accumulate_rows(to, rows, end - begin, width, bias_sums);
     }
-    from_columns(hidden, units, units, here, width, call.hidden_slope + first * units);
-    if (Cell::ROWS.carries) from_columns(carry, units, units, here, width, call.carry_slope + first * units);
+    from_columns({hidden, units, 0, width}, units, here, call.hidden_slope + first * units, units);
+    if (Cell::ROWS.carries)
+      from_columns({carry, units, 0, width}, units, here, call.carry_slope + first * units, units);
   }
   give_gradient<Cell>(call, sums, bias_sums);
 }
@@ -196,19 +204,23 @@ void backward(const Backward& call) {
 template <class Cell>
 void input_gradient(const InputGradient& call) {
   const auto& [batch, steps, features, units, width] = call.shape;
-  const long columns = Cell::ROWS.gates * units, rows = Cell::ROWS.rows * units;
+  const long columns = Cell::ROWS.gates * units, saved_size = Cell::ROWS.saved * units * width;
   const Matrix<Cell> matrix{call.kernel, nullptr, units, features};
-  Workspace work(Workspace::rounded(features * width) + features * columns);
-  float* slope = work.take(features * width);
+  Workspace work(Workspace::rounded(AT_ONCE * features * width) + features * columns);
+  float* found = work.take(AT_ONCE * features * width);
   const Packed weights = pack(
       features, columns, [&](long k, long r) { return matrix(r, units + k); }, work.take(features * columns));
   for (long block = 0; block < call.shape.blocks(); ++block) {
     const long first = block * width, here = batch - first < width ? batch - first : width;
-    for (long s = 0; s < steps; ++s) {
-      const long t = call.backwards ? steps - 1 - s : s;
-      multiply(weights, call.slopes + (block * steps + s) * rows * width, width, nullptr, slope);
-      from_columns(slope, steps * features, features, here, width,
-                   call.inputs_slope + (first * steps + t) * features);
+    const float* slopes = call.slopes + block * steps * saved_size;
+    for (long begin = 0; begin < steps; begin += AT_ONCE) {
+      const long end = begin + AT_ONCE < steps ? begin + AT_ONCE : steps;
+      for (long t = begin; t < end; ++t) {
+        const long s = call.backwards ? steps - 1 - t : t;
+        multiply(weights, slopes + s * saved_size, width, nullptr, found + (t - begin) * features * width);
+      }
+      from_columns({found, features, features * width, width}, (end - begin) * features, here,
+                   call.inputs_slope + (first * steps + begin) * features, steps * features);
     }
   }
 }

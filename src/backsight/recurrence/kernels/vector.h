@@ -39,20 +39,22 @@ BACKSIGHT_INLINE Vector clamp(Vector x, float low, float high) {
 #endif
 }
 
-// e^x as two factors: `scale`, a power of two, and 1 + the value returned. For |x| < 88.
+// e^(K x) as two factors: `scale`, a power of two, and 1 + the value returned. For |K x| < 88.
 //
-// x = n ln 2 + r with |r| <= ln 2 / 2, and (e^r - 1) / r is a polynomial (interpolated at Chebyshev
-// nodes, error 1e-8). Apart from 1, small values keep all their digits, and tanh near 0 needs them.
+// K x = n ln 2 + K r with |K r| <= ln 2 / 2, and (e^y - 1) / y is a polynomial (interpolated at Chebyshev
+// nodes, error 1e-8). Apart from 1, small values keep all their digits, and tanh near 0 needs them. K is
+// multiplied into the constants, where it costs nothing.
+template <int K>
 BACKSIGHT_INLINE Vector exponential(Vector x, Vector& scale) {
   const float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer, in the lowest bits
-  Vector shifted = x * 1.44269504f + shifter;
+  Vector shifted = x * (K * 1.44269504f) + shifter;
   Vector n = shifted - shifter;
-  Vector r = x - n * 0.693147180f;
-  Vector q = r * 1.3933649752e-3f + 8.3691552281e-3f;
-  q = q * r + 4.1666466743e-2f;
-  q = q * r + 1.6666504741e-1f;
-  q = q * r + 0.5f;
-  q = q * r + 1.0f;
+  Vector r = x - n * (0.693147180f / K);
+  Vector q = r * (K * K * K * K * K * K * 1.3933649752e-3f) + K * K * K * K * K * 8.3691552281e-3f;
+  q = q * r + K * K * K * K * 4.1666466743e-2f;
+  q = q * r + K * K * K * 1.6666504741e-1f;
+  q = q * r + K * K * 0.5f;
+  q = q * r + K * 1.0f;
   scale = reinterpret_cast<Vector>((reinterpret_cast<Bits>(shifted) << 23) + 0x3f800000u);
   return q * r;
 }
@@ -75,13 +77,13 @@ BACKSIGHT_INLINE Vector reciprocal(Vector x) {
 
 BACKSIGHT_INLINE Vector sigmoid(Vector x) {
   Vector scale;
-  Vector rest = exponential(clamp(-x, -87.0f, 87.0f), scale);
+  Vector rest = exponential<-1>(clamp(x, -87.0f, 87.0f), scale);
   return reciprocal(scale * rest + (scale + 1.0f));
 }
 
 BACKSIGHT_INLINE Vector tanh(Vector x) {
   Vector scale;
-  Vector rest = exponential(clamp(x + x, -20.0f, 20.0f), scale);
+  Vector rest = exponential<2>(clamp(x, -10.0f, 10.0f), scale);
   Vector minus_one = scale * rest + (scale - 1.0f);  // e^2x - 1
   return minus_one * reciprocal(minus_one + 2.0f);
 }
