@@ -1,5 +1,8 @@
 """Data and small settings that several tests share."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,9 @@ from backsight.evaluation.exam import Exam
 from backsight.series.catalogue import CATALOGUE, load, local_file
 from backsight.series.series import Series
 from backsight.windows.split import split_by_fractions
+
+# What tests compile is kept apart from the user's, and for the next time they run.
+os.environ["BACKSIGHT_CACHE"] = str(Path(__file__).parent.parent / ".pytest_cache" / "backsight")
 
 #: Shapes that every test of a network shares, so that its program is compiled once a process.
 STEPS, LOOKBACK, HORIZON = 150, 4, 2

@@ -3,10 +3,11 @@
 import os
 import sys
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from backsight.errors import SettingError
-from backsight.program_cache import cache_folder, open_cache
+from backsight.program_cache import WORKING, cache_folder, open_cache
 
 #: XLA's own threads stay out of a program: seeds run side by side instead, and one thread adds up
 #: sums in one order, so that the same seed gives the same bytes whatever runs beside it.
@@ -37,6 +38,26 @@ def keras_on_jax() -> ModuleType:
     # A program then runs in the thread that calls it, so a pool of n threads keeps n cores busy.
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
     return sys.modules["keras"]
+
+
+def device_names() -> tuple[str, ...]:
+    """The devices that JAX computes on, as in ("cpu",)."""
+    keras_on_jax()
+    import jax
+
+    return tuple(device.device_kind for device in jax.devices())
+
+
+def program_folder() -> Path | None:
+    """Where compiled programs are kept between runs; None if they are not."""
+    keras_on_jax()
+    import jax
+
+    named: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    if named is None:
+        return None
+    folder = Path(named)
+    return folder.parent if folder.name.startswith(WORKING) else folder
 
 
 def _keep_programs(jax: ModuleType) -> None:

@@ -19,8 +19,10 @@ import pooch
 
 #: Names another cache folder; empty: compile anew in every process.
 FOLDER_VARIABLE = "BACKSIGHT_CACHE"
-#: The folder's size beyond which the entries that were made first are removed.
-MOST_BYTES = 300_000_000
+#: Entries beyond which those that were made first are removed: some hundred megabytes.
+MOST_ENTRIES = 3000
+#: What the names of working folders begin with.
+WORKING = "process-"
 #: Seconds after which a working folder must be that of a process that was killed.
 LEFT_BEHIND = 2 * 24 * 3600
 
@@ -34,6 +36,11 @@ def cache_folder(version: str) -> Path | None:
     return root / "programs" / f"jax-{version}-{_processor()}"
 
 
+def entries(folder: Path) -> list[Path]:
+    """The compiled programs in a folder; none if it is not there."""
+    return [path for path in folder.glob("*-cache") if path.is_file()]
+
+
 def open_cache(folder: Path) -> Path:
     """A working folder inside `folder`, with all of its entries; they return to it when the process ends.
 
@@ -41,11 +48,11 @@ def open_cache(folder: Path) -> Path:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("process-*"):
+    for old in folder.glob(f"{WORKING}*"):
         if old.stat().st_mtime < time.time() - LEFT_BEHIND:
             shutil.rmtree(old, ignore_errors=True)
-    working = Path(tempfile.mkdtemp(prefix="process-", dir=folder))
-    for entry in _entries(folder):
+    working = Path(tempfile.mkdtemp(prefix=WORKING, dir=folder))
+    for entry in entries(folder):
         _link(entry, working / entry.name)
     atexit.register(close_cache, working, folder)
     return working
@@ -53,21 +60,14 @@ def open_cache(folder: Path) -> Path:
 
 def close_cache(working: Path, folder: Path) -> None:
     """Give a working folder's new entries to all, and remove it and what is too much."""
-    present = {entry.name for entry in _entries(folder)}
-    for entry in _entries(working):
+    present = {entry.name for entry in entries(folder)}
+    for entry in entries(working):
         if entry.name not in present:
             entry.replace(folder / entry.name)
     shutil.rmtree(working, ignore_errors=True)
-    by_age = sorted(_entries(folder), key=lambda entry: entry.stat().st_mtime, reverse=True)
-    size = 0
-    for entry in by_age:
-        size += entry.stat().st_size
-        if size > MOST_BYTES:
-            entry.unlink(missing_ok=True)
-
-
-def _entries(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*-cache") if path.is_file()]
+    by_age = sorted(entries(folder), key=lambda entry: entry.stat().st_mtime, reverse=True)
+    for entry in by_age[MOST_ENTRIES:]:
+        entry.unlink(missing_ok=True)
 
 
 def _link(entry: Path, to: Path) -> None:

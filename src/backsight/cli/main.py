@@ -11,6 +11,7 @@ import typer
 from backsight import __version__
 from backsight.cli.compare import compare
 from backsight.cli.describe import describe
+from backsight.cli.doctor import doctor
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
 from backsight.errors import BacksightError, Interrupted
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, describe, models, data):
+for command in (lesson, compare, describe, models, data, doctor):
     app.command()(command)
 
 
