@@ -49,7 +49,7 @@ def open_cache(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{WORKING}*"):
-        if old.stat().st_mtime < time.time() - LEFT_BEHIND:
+        if _made(old) < time.time() - LEFT_BEHIND:
             shutil.rmtree(old, ignore_errors=True)
     working = Path(tempfile.mkdtemp(prefix=WORKING, dir=folder))
     for entry in entries(folder):
@@ -65,9 +65,17 @@ def close_cache(working: Path, folder: Path) -> None:
         if entry.name not in present:
             entry.replace(folder / entry.name)
     shutil.rmtree(working, ignore_errors=True)
-    by_age = sorted(entries(folder), key=lambda entry: entry.stat().st_mtime, reverse=True)
+    by_age = sorted(entries(folder), key=_made, reverse=True)
     for entry in by_age[MOST_ENTRIES:]:
         entry.unlink(missing_ok=True)
+
+
+def _made(path: Path) -> float:
+    """When a file was written; long ago if another process has removed it meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _link(entry: Path, to: Path) -> None:

@@ -49,6 +49,15 @@ def block_width(batch: int) -> int:
     return 16 if batch <= 16 else 32
 
 
+def odd(rows: int) -> int:
+    """At least so many rows a step: an odd number, for steps a power of two apart meet on the same lines of the cache.
+
+    >>> odd(7), odd(64)
+    (7, 65)
+    """
+    return rows | 1
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def recur(
     cell: Cell, inputs: Array, hidden: Array, carry: Array, kernel: Array, recurrent: Array, bias: Array
@@ -78,8 +87,8 @@ def _forward(
     shapes = [
         (batch, steps, units) if cell.sequences else (batch, units),
         carry.shape,
-        (blocks, steps + 1, (1 + rows.extra) * units + features, width),
-        (blocks, steps if keep else 1, rows.saved * units, width),
+        (blocks, steps + 1, odd((1 + rows.extra) * units + features), width),
+        (blocks, steps if keep else 1, odd(rows.saved * units), width),
     ]
     return _call("backsight_forward", shapes)(
         inputs, hidden, carry, kernel, recurrent, bias,

@@ -23,7 +23,9 @@ constexpr long ACTIVATIONS = 4;
 
 struct Shape {
   long batch, steps, features, units;
-  long width;  // windows a block: a multiple of 16
+  long width;       // windows a block: a multiple of 16
+  long panel_rows;  // rows of a step in panel and in saved: at least as many as it needs. Steps that lie a
+  long saved_rows;  // power of two apart would drive each other out of the cache; see `fused.py`
 
   long blocks() const { return (batch + width - 1) / width; }
 };

@@ -56,10 +56,11 @@ using Outputs = ffi::Buffer<ffi::F32>;
 
 using Sizes = ffi::Span<const int64_t>;
 
-// From `windows`, (batch, steps, features), and `blocked`, which has a block's width as innermost dimension.
-Shape shape_of(Sizes windows, int64_t units, Sizes blocked) {
+// From `windows`, (batch, steps, features), and the dimensions of panel and saved.
+Shape shape_of(Sizes windows, int64_t units, Sizes panel, Sizes saved) {
   return {static_cast<long>(windows[0]), static_cast<long>(windows[1]), static_cast<long>(windows[2]),
-          static_cast<long>(units), static_cast<long>(blocked[3])};
+          static_cast<long>(units),      static_cast<long>(saved[3]),   static_cast<long>(panel[2]),
+          static_cast<long>(saved[2])};
 }
 
 ffi::Error run_forward(Array<3> inputs, Array<2> hidden, Array<2> carry, Array<2> kernel, Array<2> recurrent,
@@ -67,7 +68,7 @@ ffi::Error run_forward(Array<3> inputs, Array<2> hidden, Array<2> carry, Array<2
                        Result<4> saved, int64_t cell, int64_t activation, bool backwards, bool sequences,
                        bool keep) {
   chosen().forward[cell][activation](
-      {shape_of(inputs.dimensions(), recurrent.dimensions()[0], panel->dimensions()), backwards, sequences, keep,
+      {shape_of(inputs.dimensions(), recurrent.dimensions()[0], panel->dimensions(), saved->dimensions()), backwards, sequences, keep,
        inputs.typed_data(), hidden.typed_data(), carry.typed_data(), kernel.typed_data(), recurrent.typed_data(),
        bias.typed_data(), outputs->typed_data(), last_carry->typed_data(), panel->typed_data(),
        saved->typed_data()});
@@ -81,7 +82,7 @@ ffi::Error run_backward(Outputs outputs_slope, Array<2> last_carry_slope, Array<
                         int64_t cell, int64_t activation, bool sequences) {
   const int64_t windows[] = {hidden_slope->dimensions()[0], saved.dimensions()[1], kernel.dimensions()[0]};
   chosen().backward[cell][activation](
-      {shape_of({windows, 3}, recurrent.dimensions()[0], panel.dimensions()), sequences,
+      {shape_of({windows, 3}, recurrent.dimensions()[0], panel.dimensions(), saved.dimensions()), sequences,
        outputs_slope.typed_data(), last_carry_slope.typed_data(), panel.typed_data(), kernel.typed_data(),
        recurrent.typed_data(), slopes->typed_data(), hidden_slope->typed_data(), carry_slope->typed_data(),
        kernel_slope->typed_data(), recurrent_slope->typed_data(), bias_slope->typed_data()});
@@ -91,7 +92,7 @@ ffi::Error run_backward(Outputs outputs_slope, Array<2> last_carry_slope, Array<
 ffi::Error run_input_gradient(Array<4> slopes, Array<2> kernel, Result<3> inputs_slope, int64_t cell,
                               bool backwards) {
   const int64_t units = kernel.dimensions()[1] / chosen().rows[cell].gates;
-  chosen().input_gradient[cell]({shape_of(inputs_slope->dimensions(), units, slopes.dimensions()), backwards,
+  chosen().input_gradient[cell]({shape_of(inputs_slope->dimensions(), units, slopes.dimensions(), slopes.dimensions()), backwards,
                                  slopes.typed_data(), kernel.typed_data(), inputs_slope->typed_data()});
   return ffi::Error::Success();
 }

@@ -64,9 +64,9 @@ struct Matrix {
 
 template <class Cell>
 void forward(const Forward& call) {
-  const auto& [batch, steps, features, units, width] = call.shape;
+  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
   const long depth = (1 + Cell::ROWS.extra) * units + features, rows = Cell::ROWS.rows * units;
-  const long saved_size = Cell::ROWS.saved * units * width, panel_size = depth * width, state = units * width;
+  const long saved_size = saved_rows * width, panel_size = panel_rows * width, state = units * width;
   const Matrix<Cell> matrix{call.kernel, call.recurrent, units, features};
 
   Workspace work(Workspace::rounded(rows) + Workspace::rounded(state) + Cell::PRODUCTS * 16 + rows * depth);
@@ -110,7 +110,7 @@ void forward(const Forward& call) {
 // Adds the gradient of the matrix, as it was summed up for each product, to the caller's weights.
 template <class Cell>
 void give_gradient(const Backward& call, const float* sums, const float* bias_sums) {
-  const auto& [batch, steps, features, units, width] = call.shape;
+  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
   const long columns = Cell::ROWS.gates * units, rows = Cell::ROWS.rows * units;
   for (long i = 0; i < features * columns; ++i) call.kernel_slope[i] = 0.0f;
   for (long i = 0; i < units * columns; ++i) call.recurrent_slope[i] = 0.0f;
@@ -137,9 +137,9 @@ void give_gradient(const Backward& call, const float* sums, const float* bias_su
 
 template <class Cell>
 void backward(const Backward& call) {
-  const auto& [batch, steps, features, units, width] = call.shape;
+  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
   const long depth = (1 + Cell::ROWS.extra) * units + features, rows = Cell::ROWS.rows * units;
-  const long saved_size = Cell::ROWS.saved * units * width, panel_size = depth * width, state = units * width;
+  const long saved_size = saved_rows * width, panel_size = panel_rows * width, state = units * width;
   const Matrix<Cell> matrix{call.kernel, call.recurrent, units, features};
 
   Workspace work(Workspace::rounded(rows) + (3 + AT_ONCE) * Workspace::rounded(state) + Workspace::rounded(rows * depth) +
@@ -203,8 +203,8 @@ void backward(const Backward& call) {
 
 template <class Cell>
 void input_gradient(const InputGradient& call) {
-  const auto& [batch, steps, features, units, width] = call.shape;
-  const long columns = Cell::ROWS.gates * units, saved_size = Cell::ROWS.saved * units * width;
+  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
+  const long columns = Cell::ROWS.gates * units, saved_size = saved_rows * width;
   const Matrix<Cell> matrix{call.kernel, nullptr, units, features};
   Workspace work(Workspace::rounded(AT_ONCE * features * width) + features * columns);
   float* found = work.take(AT_ONCE * features * width);
