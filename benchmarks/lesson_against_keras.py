@@ -133,24 +133,27 @@ def train_backsight(epochs: int, seeds: int, workers: int | None) -> list[Fit]:
     series = load("basel")
     columns = series.select([f"{FEATURES}*"]).columns
 
-    def make_job(row: Any, seed: int) -> Any:
+    def make_job(row: Any) -> Any:
         taken, exam = lesson_exam(series, TARGET, row)
         entry = Entry(row.name, row.recipe, row.lookback, columns)
         plan = Plan(batch_size=row.batch_size, epochs=epochs, keep="last")
-        ends: list[float] = []
 
-        def fit(on_epoch: Callable[[Any], None]) -> Any:
-            def watch(done: Any) -> None:
-                ends.append(perf_counter())
-                on_epoch(done)
+        def fit(some: Any, on_epoch: Callable[[int, Any], None]) -> Any:
+            ends: dict[int, list[float]] = {seed: [] for seed in some}
 
-            return fit_entry(taken, exam, entry, plan, "none", seed, watch), taken, exam, ends
+            def watch(seed: int, done: Any) -> None:
+                ends[seed].append(perf_counter())
+                on_epoch(seed, done)
 
-        return Job(row.name, seed, fit)
+            fitted = fit_entry(taken, exam, entry, plan, "none", some, watch)
+            return [(f, taken, exam, ends[f.seed]) for f in fitted]
 
-    jobs = [make_job(row, seed) for seed in range(seeds) for row in LESSON if row.recipe.random]
+        return Job(row.name, row.recipe, range(seeds), fit)
+
+    jobs = [make_job(row) for row in LESSON if row.recipe.random]
     fits = []
-    for result in carry_out(jobs, workers, Silent()).results:
+    by_row = carry_out(jobs, workers, Silent()).results
+    for result in (results[place] for place in range(seeds) for results in by_row):
         if result is None:  # so says carry_out of a fit that Ctrl-C ended
             raise KeyboardInterrupt
         fitted, taken, exam, ends = result

@@ -72,7 +72,8 @@ def test_persistence_on_the_lessons_rows(basel):
     row = LESSON[0]
     taken, exam = lesson_exam(basel, "BASEL_sunshine", row)
     entry = Entry(row.name, row.recipe, row.lookback, ("BASEL_sunshine",))
-    rows = fit_entry(taken, exam, entry, Plan(), "none", 0, lambda _: None).sit(taken, exam, "test")
+    (fitted,) = fit_entry(taken, exam, entry, Plan(), "none", [0], lambda *_: None)
+    rows = fitted.sit(taken, exam, "test")
     assert rmse(rows["actual"], rows["predicted"]) == pytest.approx(4.548178, abs=1e-6)
 
 
@@ -83,7 +84,8 @@ def test_a_network_row_of_the_lesson(name, basel):
     taken, exam = lesson_exam(basel, "BASEL_sunshine", row)
     entry = Entry(row.name, row.recipe, row.lookback, basel.select(["BASEL_*"]).columns)
     plan = Plan(batch_size=row.batch_size, keep="last")
-    rows = fit_entry(taken, exam, entry, plan, "none", 0, lambda _: None).sit(taken, exam, "test")
+    (fitted,) = fit_entry(taken, exam, entry, plan, "none", [0], lambda *_: None)
+    rows = fitted.sit(taken, exam, "test")
     assert rmse(rows["actual"], rows["predicted"]) == pytest.approx(row.published_rmse, abs=0.15)
 
 

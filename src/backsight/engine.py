@@ -16,6 +16,9 @@ COMPILER_OPTIONS: dict[str, str | bool] = {
     "xla_cpu_enable_concurrency_optimized_scheduler": False,
 }
 
+#: Seeds that one program trains on an accelerator, at most: memory for weights, moments and batches goes with them.
+MOST_TOGETHER = 16
+
 
 @cache
 def keras_on_jax() -> ModuleType:
@@ -37,6 +40,8 @@ def keras_on_jax() -> ModuleType:
     _keep_programs(jax)
     # A program then runs in the thread that calls it, so a pool of n threads keeps n cores busy.
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
+    if accelerated():
+        _full_precision(jax)
     return sys.modules["keras"]
 
 
@@ -58,6 +63,32 @@ def program_folder() -> Path | None:
         return None
     folder = Path(named)
     return folder.parent if folder.name.startswith(WORKING) else folder
+
+
+def accelerated() -> bool:
+    """Whether programs run on a GPU or TPU."""
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+def seeds_at_once() -> int:
+    """How many seeds of a network one program trains, at most.
+
+    One on a processor: seeds side by side keep its cores busy, and each stays in its core's cache. Several on
+    an accelerator: these networks are far too small to fill one, and a step takes as long as the launch of its
+    many small kernels, whether each of them works on one seed or on all.
+
+    >>> seeds_at_once() in (1, MOST_TOGETHER)
+    True
+    """
+    return MOST_TOGETHER if accelerated() else 1
+
+
+def _full_precision(jax: ModuleType) -> None:
+    """Products of all 24 bits, unless the user wants others: by itself an accelerator takes 8 or 11 of them."""
+    if jax.config.jax_default_matmul_precision is None:
+        jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def _keep_programs(jax: ModuleType) -> None:

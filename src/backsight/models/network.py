@@ -1,10 +1,11 @@
 """What every network is: a recipe that builds a `keras.Model`."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backsight.models.recipe import Forecaster, OnEpoch, Recipe, ignore
+from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, Recipe, ignore
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
@@ -25,21 +26,42 @@ class Network(Recipe):
 
         keras_on_jax()
 
+    def seeds_at_once(self) -> int:
+        from backsight.engine import seeds_at_once
+
+        return seeds_at_once()
+
     @abstractmethod
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         """An untrained `keras.Model` from (windows, lookback, features) to (windows, horizon)."""
 
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         # Imported here, since Keras and JAX take seconds that nobody owes who only asks for help.
+        from backsight.training.train import train
+
+        program, (start,) = self._starts(learn, plan, [seed])
+        trained = train(program, start, learn, check, plan, seed, on_epoch)
+        return NetworkForecaster(program, trained.state, trained.history)
+
+    def fit_together(
+        self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
+    ) -> list[Forecaster]:
+        from backsight.training.train import train_together
+
+        if len(seeds) == 1:
+            return super().fit_together(learn, check, plan, seeds, on_epoch)
+        program, starts = self._starts(learn, plan, seeds)
+        trained = train_together(program, starts, learn, check, plan, seeds, on_epoch)
+        return [NetworkForecaster(program, one.state, one.history) for one in trained]
+
+    def _starts(self, learn: Windows, plan: Plan, seeds: Sequence[int]) -> tuple["Program", list["State"]]:
+        """The program, and the state with which each seed begins."""
         from backsight.training.program import program_for
         from backsight.training.seeds import seeded
-        from backsight.training.train import train
 
         shape = (learn.lookback, learn.features, learn.horizon)
         program = program_for(self, *shape, plan.learning_rate)
-        start = program.start(seeded(lambda: self.build(*shape), seed))
-        trained = train(program, start, learn, check, plan, seed, on_epoch)
-        return NetworkForecaster(program, trained.state, trained.history)
+        return program, [program.start(seeded(lambda: self.build(*shape), seed)) for seed in seeds]
 
 
 @dataclass(frozen=True, eq=False)

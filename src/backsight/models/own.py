@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from backsight.engine import keras_on_jax
 from backsight.errors import BacksightError, Interrupted, RecipeError
 from backsight.models.network import Network
-from backsight.models.recipe import Forecaster, OnEpoch, ignore
+from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, ignore
 from backsight.training.plan import Plan
 from backsight.windows.windows import Windows
 
@@ -57,6 +57,12 @@ class Own(Network):
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         with _foreign(f"Training {self.name}"):
             return super().fit(learn, check, plan, seed, on_epoch)
+
+    def fit_together(
+        self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
+    ) -> list[Forecaster]:
+        with _foreign(f"Training {self.name}"):
+            return super().fit_together(learn, check, plan, seeds, on_epoch)
 
 
 @contextmanager

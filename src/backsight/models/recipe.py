@@ -1,7 +1,8 @@
 """What every model is: a recipe that fits a forecaster that predicts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -22,7 +23,9 @@ Activation = Literal["relu", "tanh", "sigmoid", "linear", "elu", "selu", "gelu",
 #: pydantic's settings for every recipe: an unknown setting is an error.
 STRICT = ConfigDict(extra="forbid")
 
+#: Told of epochs: of one seed, and of several, each epoch with its seed.
 OnEpoch = Callable[[EpochDone], None]
+OnSeedEpoch = Callable[[int, EpochDone], None]
 
 
 def ignore(_: EpochDone) -> None:
@@ -73,6 +76,10 @@ class Recipe(ABC):
         process.
         """
 
+    def seeds_at_once(self) -> int:
+        """How many seeds `fit_together` had best be given, at most. Asked when the libraries are loaded."""
+        return 1
+
     @abstractmethod
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         """A forecaster.
@@ -84,6 +91,12 @@ class Recipe(ABC):
             seed: of whatever is random.
             on_epoch: told of every epoch.
         """
+
+    def fit_together(
+        self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
+    ) -> list[Forecaster]:
+        """A forecaster for each seed: what `fit` gives for it, to the bit for one seed, up to rounding for several."""
+        return [self.fit(learn, check, plan, seed, partial(on_epoch, seed)) for seed in seeds]
 
 
 def mean_squared(errors: Outputs) -> float:

@@ -209,24 +209,17 @@ def examine(
 def entry_jobs(
     series: Series, exam: Exam, entries: Sequence[Entry], seeds: int, plan: Plan, scale: ScaleName
 ) -> list[Job[Fitted]]:
-    """One job an entry and seed; all entries of a seed before the next seed.
-
-    In that order different networks are compiled side by side, where the seeds of one network would wait
-    for the same program.
-    """
+    """One job an entry, with all of its seeds."""
     check_count("seeds", seeds)
     check_names(entries)
     return [
         Job(
             entry.name,
-            seed,
-            partial(fit_entry, series, exam, entry, plan, scale, seed),
-            entry.recipe.stage,
-            entry.recipe.load_libraries,
+            entry.recipe,
+            range(seeds if entry.recipe.random else 1),
+            partial(fit_entry, series, exam, entry, plan, scale),
         )
-        for seed in range(seeds)
         for entry in entries
-        if seed == 0 or entry.recipe.random
     ]
 
 
@@ -245,7 +238,8 @@ def conclude(
         Interrupted: nothing was.
     """
     place = {entry.name: i for i, entry in enumerate(entries)}
-    finished = sorted((f for f in outcome.results if f is not None), key=lambda f: (place[f.entry.name], f.seed))
+    fits = (f for of_job in outcome.results for f in of_job if f is not None)
+    finished = sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
     if not finished:
         raise Interrupted
     forecasts = pd.concat(

@@ -1,5 +1,6 @@
-"""The unit of work: one entry, one seed."""
+"""The unit of work: one entry, with one seed or several at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -9,7 +10,7 @@ import pandas as pd
 from backsight.errors import WindowError
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import forecast_rows
-from backsight.models.recipe import Forecaster, OnEpoch
+from backsight.models.recipe import Forecaster, OnSeedEpoch
 from backsight.runs.entry import Entry
 from backsight.series.frequency import times_after
 from backsight.series.series import Series
@@ -29,7 +30,7 @@ class Fitted:
         view: columns, scaling, lookback and horizon, as learnt from the training rows.
         forecaster: the fitted model.
         train_windows: how many windows it learnt from.
-        seconds: that fitting took, compilation included.
+        seconds: that fitting took, compilation included; of seeds that were trained together, its share.
     """
 
     entry: Entry
@@ -51,9 +52,15 @@ class Fitted:
 
 
 def fit_entry(
-    series: Series, exam: Exam, entry: Entry, plan: Plan, scale: ScaleName, seed: int, on_epoch: OnEpoch
-) -> Fitted:
-    """Fit one entry with one seed: a pure function of its arguments.
+    series: Series,
+    exam: Exam,
+    entry: Entry,
+    plan: Plan,
+    scale: ScaleName,
+    seeds: Sequence[int],
+    on_epoch: OnSeedEpoch,
+) -> list[Fitted]:
+    """Fit one entry with each of these seeds: a pure function of its arguments.
 
     Reads training and validation targets only.
     """
@@ -72,8 +79,12 @@ def fit_entry(
     if not len(learn):
         raise WindowError(f"{entry.name} has no training window whose targets were all observed. Take other rows.")
     check = learn.at(exam.origins("validation"))
-    forecaster = entry.recipe.fit(learn, check, plan, seed, on_epoch)
-    return Fitted(entry, seed, view, forecaster, len(learn), perf_counter() - began)
+    forecasters = entry.recipe.fit_together(learn, check, plan, seeds, on_epoch)
+    share = (perf_counter() - began) / len(seeds)
+    return [
+        Fitted(entry, seed, view, forecaster, len(learn), share)
+        for seed, forecaster in zip(seeds, forecasters, strict=True)
+    ]
 
 
 def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import NO_FORECASTS
 from backsight.evaluation.leaderboard import seed_scores
-from backsight.models.recipe import OnEpoch, Recipe
+from backsight.models.recipe import OnSeedEpoch, Recipe
 from backsight.models.recurrent import Recurrent
 from backsight.models.registry import RECIPES, recipe_name
 from backsight.runs.compare import Comparison, check_count, conclude, entry_jobs, history_rows
@@ -142,32 +142,26 @@ def run_lesson(
     entries = lesson_entries(columns, series.columns)
     plan = Plan()
     exam_jobs = entry_jobs(series, exam, entries, seeds, plan, "standard")
-    # Stable: all of a seed before the next one, the lesson's rows before the exam.
-    jobs = sorted(of_rows + exam_jobs, key=lambda job: job.seed)
-    outcome = carry_out(jobs, workers, progress or Silent())
-    by_job = dict(zip(map(id, jobs), outcome.results, strict=True))
-    of_exam = Outcome(tuple(by_job[id(job)] for job in exam_jobs), outcome.interrupted)
+    outcome = carry_out(of_rows + exam_jobs, workers, progress or Silent())
+    of_exam = Outcome(outcome.results[len(of_rows) :], outcome.interrupted)
     comparison = conclude(series, exam, entries, plan, "standard", of_exam, perf_counter() - began)
-    rows = []
-    for row in LESSON:
-        done = [by_job[id(job)] for job in of_rows if job.name == row.name]
-        rows.append(_examine_row(series, target, row, [f for f in done if f is not None]))
-    return Lesson(series, tuple(rows), comparison, series.name == "basel", perf_counter() - began)
+    rows = tuple(
+        _examine_row(series, target, row, [f for f in fits if f is not None])
+        for row, fits in zip(LESSON, outcome.results, strict=False)  # those of the exam come after
+    )
+    return Lesson(series, rows, comparison, series.name == "basel", perf_counter() - began)
 
 
 def row_jobs(series: Series, target: str, columns: tuple[str, ...], seeds: int) -> list[Job[Fitted]]:
-    """One job a row of the lesson and seed."""
+    """One job a row of the lesson, with all of its seeds."""
     return [
         Job(
             row.name,
-            seed,
-            partial(_fit_row, series, target, columns, row, seed),
-            row.recipe.stage,
-            row.recipe.load_libraries,
+            row.recipe,
+            range(seeds if row.recipe.random else 1),
+            partial(_fit_row, series, target, columns, row),
         )
-        for seed in range(seeds)
         for row in LESSON
-        if seed == 0 or row.recipe.random
     ]
 
 
@@ -203,12 +197,17 @@ def lesson_exam(series: Series, target: str, row: LessonRow) -> tuple[Series, Ex
 
 
 def _fit_row(
-    series: Series, target: str, columns: tuple[str, ...], row: LessonRow, seed: int, on_epoch: OnEpoch
-) -> Fitted:
+    series: Series,
+    target: str,
+    columns: tuple[str, ...],
+    row: LessonRow,
+    seeds: Sequence[int],
+    on_epoch: OnSeedEpoch,
+) -> list[Fitted]:
     taken, exam = lesson_exam(series, target, row)
     entry = Entry(row.name, row.recipe, row.lookback, columns)
     plan = Plan(batch_size=row.batch_size, keep="last")
-    return fit_entry(taken, exam, entry, plan, "none", seed, on_epoch)
+    return fit_entry(taken, exam, entry, plan, "none", seeds, on_epoch)
 
 
 def _examine_row(series: Series, target: str, row: LessonRow, fitted: Sequence[Fitted]) -> RowResult:

@@ -6,7 +6,7 @@ so a window is never copied out and a lookback of 360 costs the memory of one of
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock, RLock
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from backsight.engine import COMPILER_OPTIONS, keras_on_jax
+from backsight.engine import COMPILER_OPTIONS, accelerated, keras_on_jax
 from backsight.errors import RecipeError
 from backsight.training.batches import cut_batches
 from backsight.training.seeds import seeded
@@ -95,6 +95,14 @@ class Program:
         """
         return self._run(_epoch, state, inputs, targets, *learn, *check)
 
+    def run_epochs(self, states: State, inputs: Any, targets: Any, learn: Any, check: Any) -> tuple[State, Any, Any]:
+        """An epoch of several seeds at once.
+
+        Arguments and results are those of `run_epoch`, with a leading axis of seeds on all that belongs to
+        one: the state, the training batches, both errors.
+        """
+        return self._run(_epochs, states, inputs, targets, *learn, *check)
+
     def predict(self, state: State, windows: Windows) -> Outputs:
         """Forecasts of shape (windows, horizon), in the target's unit."""
         if not len(windows):
@@ -118,7 +126,7 @@ class Program:
             idle = self._idle.setdefault((function, shapes), [])
             if not idle:
                 traced = jax.jit(lambda *a: function(self, *a)).lower(*arguments)
-                idle.append(traced.compile(compiler_options=COMPILER_OPTIONS))
+                idle.append(traced.compile(compiler_options=None if accelerated() else COMPILER_OPTIONS))
             executable = idle.pop()
         try:
             return jax.block_until_ready(executable(*arguments))  # type: ignore[no-untyped-call]
@@ -133,6 +141,8 @@ _BUILDING = RLock()
 @lru_cache(maxsize=64)
 def _program(builder: Builder, lookback: int, features: int, horizon: int, learning_rate: float) -> Program:
     model = seeded(lambda: builder.build(lookback, features, horizon), seed=0)
+    if accelerated():
+        avoid_cudnn(model)
     optimizer = keras_on_jax().optimizers.Adam(learning_rate)
     optimizer.build(model.trainable_variables)
     return Program(model, optimizer, lookback, horizon)
@@ -142,6 +152,17 @@ def program_for(builder: Builder, lookback: int, features: int, horizon: int, le
     """The program of this network and these shapes: entries and seeds that share them share it."""
     with _BUILDING:
         return _program(builder, lookback, features, horizon, learning_rate)
+
+
+def avoid_cudnn(model: Any) -> None:
+    """Let every LSTM of a network take Keras's loop: JAX can't run cuDNN's for several seeds at once.
+
+    Keras would choose cuDNN's by itself, in the layers of a user's own network too.
+    """
+    lstm = keras_on_jax().layers.LSTM
+    for layer in model._flatten_layers():  # `model.layers` leaves out those inside of others, as in Bidirectional
+        if isinstance(layer, lstm):
+            layer.use_cudnn = False
 
 
 def _gather(program: Program, inputs: Array, origins: Array) -> Array:
@@ -188,6 +209,11 @@ def _epoch(
 
     checked = jax.lax.map(check, (check_origins, check_weights))
     return state, jnp.sum(errors) / jnp.sum(weights), jnp.sum(checked) / jnp.sum(check_weights)
+
+
+def _epochs(program: Program, *arguments: Any) -> tuple[State, Array, Array]:
+    """`_epoch` over a leading axis of the state and of the training batches."""
+    return jax.vmap(partial(_epoch, program), in_axes=(0, None, None, 0, 0, None, None))(*arguments)
 
 
 def _predict(program: Program, trainable: Any, other: Any, inputs: Array, origins: Array) -> Array:
