@@ -25,8 +25,8 @@ def covered(layer: Any, inputs: Any, mask: Any) -> bool:
     cell = layer.cell
     gates = getattr(cell, "recurrent_activation", None)
     return (
-        kernels().loaded
-        and jax.default_backend() == "cpu"
+        jax.default_backend() == "cpu"  # first: where JAX has no CPU, the kernels cannot be loaded
+        and kernels().loaded
         and mask is None
         and not layer.unroll
         and not cell.recurrent_dropout

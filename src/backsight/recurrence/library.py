@@ -70,17 +70,22 @@ def load(path: Path | None) -> Kernels:
         return Kernels(None, f"They were not built when backsight was installed. {HOW_TO_BUILD}")
     try:
         library = ctypes.CDLL(str(path))
-        for target in TARGETS:
-            capsule = jax.ffi.pycapsule(getattr(library, target))  # type: ignore[no-untyped-call]
+        functions = {target: getattr(library, target) for target in TARGETS}
+        vectors, rows_of = library.backsight_vectors, library.backsight_rows
+        # Before its CPU is there, JAX only takes notes, and a library for another XLA would fail in whatever
+        # is computed next.
+        jax.devices("cpu")
+        for target, function in functions.items():
+            capsule = jax.ffi.pycapsule(function)  # type: ignore[no-untyped-call]
             jax.ffi.register_ffi_target(target, capsule, platform="cpu")
-    except (OSError, AttributeError, RuntimeError, ValueError) as error:
+    except (OSError, AttributeError, RuntimeError) as error:  # no library; a function is missing; another XLA
         why_not = f"{path.name} does not fit this machine or JAX {jax.__version__} ({error}). {HOW_TO_BUILD}"
         warnings.warn(f"backsight's fused recurrent kernels are not in use: {why_not}", RuntimeWarning, stacklevel=2)
         return Kernels(None, why_not)
-    library.backsight_vectors.restype = ctypes.c_char_p
-    library.backsight_rows.restype = ctypes.POINTER(ctypes.c_long * len(Rows._fields))
-    rows = tuple(Rows(*library.backsight_rows(ctypes.c_long(cell)).contents) for cell in range(4))
-    return Kernels(library.backsight_vectors().decode(), "", rows)
+    vectors.restype = ctypes.c_char_p
+    rows_of.restype = ctypes.POINTER(ctypes.c_long * len(Rows._fields))
+    rows = tuple(Rows(*rows_of(ctypes.c_long(cell)).contents) for cell in range(4))
+    return Kernels(vectors().decode(), "", rows)
 
 
 @cache

@@ -2,42 +2,22 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "calls.h"
+#include "copies.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
 
 namespace backsight {
 
-#if defined(__x86_64__)
-namespace avx512 { extern const Variant VARIANT; }
-namespace avx2 { extern const Variant VARIANT; }
-#endif
-namespace plain { extern const Variant VARIANT; }
-
 namespace {
-
-bool runs_here(const char* name) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (!std::strcmp(name, "avx512")) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
-  if (!std::strcmp(name, "avx2")) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-  return true;
-}
 
 // The widest copy that runs here, or the one that BACKSIGHT_VECTORS names, if it does.
 const Variant& choose() {
-  const Variant* const copies[] = {
-#if defined(__x86_64__)
-      &avx512::VARIANT, &avx2::VARIANT,
-#endif
-      &plain::VARIANT};
   const char* wish = std::getenv("BACKSIGHT_VECTORS");
   if (wish)
-    for (const Variant* copy : copies)
+    for (const Variant* copy : COPIES)
       if (!std::strcmp(copy->name, wish) && runs_here(copy->name)) return *copy;
-  for (const Variant* copy : copies)
+  for (const Variant* copy : COPIES)
     if (runs_here(copy->name)) return *copy;
   return plain::VARIANT;
 }

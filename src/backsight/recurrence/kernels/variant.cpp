@@ -1,11 +1,28 @@
 // The loops over blocks of windows and over steps, the same for every cell. Compiled once for each
 // instruction set; see `vector.h`.
 #include <cstdlib>
+#ifdef BACKSIGHT_SANITIZE
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "cells.h"
 
 namespace backsight::BACKSIGHT_VARIANT {
 namespace {
+
+// For tests/kernels/sanitize.cpp: numbers after each piece of working memory that nobody may touch, and
+// NaN in the piece until it is written.
+#ifdef BACKSIGHT_SANITIZE
+constexpr long GAP = 1;
+void guard(float* piece, long size, const float* end) {
+  ASAN_UNPOISON_MEMORY_REGION(piece, 4 * size);
+  for (long i = 0; i < size; ++i) piece[i] = __builtin_nanf("");
+  ASAN_POISON_MEMORY_REGION(piece + size, 4 * (end - piece - size));
+}
+#else
+constexpr long GAP = 0;
+void guard(float*, long, const float*) {}
+#endif
 
 // Steps after which the backward pass adds up the weights' gradient: few enough that a strip of
 // slopes is still in the nearest cache, many enough that sums over lanes cost little.
@@ -32,11 +49,12 @@ class Workspace {
   float* take(long size) {
     float* taken = next_;
     next_ += rounded(size);
+    guard(taken, size, next_);
     return taken;
   }
 
   // Every piece begins on a line of the cache.
-  static long rounded(long size) { return (size + 15) / 16 * 16; }
+  static long rounded(long size) { return (size + GAP + 15) / 16 * 16; }
 
  private:
   struct Kept {
