@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import jax
@@ -88,7 +89,15 @@ def load(path: Path | None) -> Kernels:
     return Kernels(vectors().decode(), "", rows)
 
 
-@cache
+_LOADING = Lock()
+
+
 def kernels() -> Kernels:
-    """The kernels that were built with the package; loaded once."""
+    """The kernels that were built with the package; loaded once, whichever thread asks first."""
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Kernels:
     return load(library_path())
