@@ -80,11 +80,20 @@ struct Matrix {
   }
 };
 
+// A state of each window, (batch, units), and the same with the batch innermost.
+void state_to_columns(const float* from, long units, long batch, long width, float* to) {
+  to_columns(from, units, units, batch, width, {to, units, 0, width});
+}
+void state_from_columns(const float* from, long units, long batch, long width, float* to) {
+  from_columns({from, units, 0, width}, units, batch, to, units);
+}
+
 template <class Cell>
 void forward(const Forward& call) {
-  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
+  const long batch = call.shape.batch, steps = call.shape.steps, width = call.shape.width;
+  const long features = call.shape.features, units = call.shape.units, state = units * width;
   const long depth = (1 + Cell::ROWS.extra) * units + features, rows = Cell::ROWS.rows * units;
-  const long saved_size = saved_rows * width, panel_size = panel_rows * width, state = units * width;
+  const long panel_size = call.shape.panel_rows * width, saved_size = call.shape.saved_rows * width;
   const Matrix<Cell> matrix{call.kernel, call.recurrent, units, features};
 
   Workspace work(Workspace::rounded(rows) + Workspace::rounded(state) + Cell::PRODUCTS * 16 + rows * depth);
@@ -106,8 +115,8 @@ void forward(const Forward& call) {
     const long first = block * width, here = batch - first < width ? batch - first : width;
     float* const panel = call.panel + block * panel_size * (steps + 1);
     float* const saved = call.saved + block * saved_size * (call.keep ? steps : 1);
-    to_columns(call.hidden + first * units, units, units, here, width, {panel, units, 0, width});
-    if (Cell::ROWS.carries) to_columns(call.carry + first * units, units, units, here, width, {carry, units, 0, width});
+    state_to_columns(call.hidden + first * units, units, here, width, panel);
+    if (Cell::ROWS.carries) state_to_columns(call.carry + first * units, units, here, width, carry);
     float* const inputs = panel + state;
     to_columns(call.inputs + first * steps * features, steps * features, steps * features, here, width,
                call.backwards ? RowsOfSteps<float>{inputs + (steps - 1) * panel_size, features, -panel_size, width}
@@ -119,16 +128,16 @@ void forward(const Forward& call) {
       from_columns({panel + panel_size, units, panel_size, width}, steps * units, here,
                    call.outputs + first * steps * units, steps * units);
     else
-      from_columns({panel + steps * panel_size, units, 0, width}, units, here, call.outputs + first * units, units);
+      state_from_columns(panel + steps * panel_size, units, here, width, call.outputs + first * units);
     if (Cell::ROWS.carries)
-      from_columns({carry, units, 0, width}, units, here, call.last_carry + first * units, units);
+      state_from_columns(carry, units, here, width, call.last_carry + first * units);
   }
 }
 
 // Adds the gradient of the matrix, as it was summed up for each product, to the caller's weights.
 template <class Cell>
 void give_gradient(const Backward& call, const float* sums, const float* bias_sums) {
-  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
+  const long features = call.shape.features, units = call.shape.units;
   const long columns = Cell::ROWS.gates * units, rows = Cell::ROWS.rows * units;
   for (long i = 0; i < features * columns; ++i) call.kernel_slope[i] = 0.0f;
   for (long i = 0; i < units * columns; ++i) call.recurrent_slope[i] = 0.0f;
@@ -155,9 +164,10 @@ void give_gradient(const Backward& call, const float* sums, const float* bias_su
 
 template <class Cell>
 void backward(const Backward& call) {
-  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
+  const long batch = call.shape.batch, steps = call.shape.steps, width = call.shape.width;
+  const long features = call.shape.features, units = call.shape.units, state = units * width;
   const long depth = (1 + Cell::ROWS.extra) * units + features, rows = Cell::ROWS.rows * units;
-  const long saved_size = saved_rows * width, panel_size = panel_rows * width, state = units * width;
+  const long panel_size = call.shape.panel_rows * width, saved_size = call.shape.saved_rows * width;
   const Matrix<Cell> matrix{call.kernel, call.recurrent, units, features};
 
   Workspace work(Workspace::rounded(rows) + (3 + AT_ONCE) * Workspace::rounded(state) + Workspace::rounded(rows * depth) +
@@ -185,9 +195,9 @@ void backward(const Backward& call) {
     if (call.sequences)
       for (long i = 0; i < state; ++i) hidden[i] = 0.0f;
     else
-      to_columns(call.outputs_slope + first * units, units, units, here, width, {hidden, units, 0, width});
+      state_to_columns(call.outputs_slope + first * units, units, here, width, hidden);
     if (Cell::ROWS.carries)
-      to_columns(call.last_carry_slope + first * units, units, units, here, width, {carry, units, 0, width});
+      state_to_columns(call.last_carry_slope + first * units, units, here, width, carry);
     for (long end = steps; end > 0; end -= CHUNK) {
       const long begin = end > CHUNK ? end - CHUNK : 0;
       for (long s = end - 1; s >= begin; --s) {
@@ -212,17 +222,18 @@ void backward(const Backward& call) {
       }
       accumulate_rows(to, rows, end - begin, width, bias_sums);
     }
-    from_columns({hidden, units, 0, width}, units, here, call.hidden_slope + first * units, units);
+    state_from_columns(hidden, units, here, width, call.hidden_slope + first * units);
     if (Cell::ROWS.carries)
-      from_columns({carry, units, 0, width}, units, here, call.carry_slope + first * units, units);
+      state_from_columns(carry, units, here, width, call.carry_slope + first * units);
   }
   give_gradient<Cell>(call, sums, bias_sums);
 }
 
 template <class Cell>
 void input_gradient(const InputGradient& call) {
-  const auto& [batch, steps, features, units, width, panel_rows, saved_rows] = call.shape;
-  const long columns = Cell::ROWS.gates * units, saved_size = saved_rows * width;
+  const long batch = call.shape.batch, steps = call.shape.steps, width = call.shape.width;
+  const long features = call.shape.features, units = call.shape.units;
+  const long columns = Cell::ROWS.gates * units, saved_size = call.shape.saved_rows * width;
   const Matrix<Cell> matrix{call.kernel, nullptr, units, features};
   Workspace work(Workspace::rounded(AT_ONCE * features * width) + features * columns);
   float* found = work.take(AT_ONCE * features * width);
