@@ -15,8 +15,8 @@ from backsight.runs.compare import Comparison, examine
 from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
 from backsight.runs.lesson import LESSON, lesson_entries, lesson_exam, run_lesson
-from backsight.runs.progress import Silent
 from backsight.runs.record import lesson_record
+from backsight.runs.study import Study
 from backsight.series.catalogue import load
 from backsight.training.plan import Plan
 from backsight.training.seeds import seeded
@@ -95,7 +95,7 @@ def test_basel_baselines_on_the_exam(basel):
     assert exam.describe_days(basel, "test") == ("2009-01-04", "2010-01-01", 363)
     entries = lesson_entries(basel.select(["BASEL_*"]).columns, basel.columns)
     simple = [e for e in entries if not hasattr(e.recipe, "build")]
-    found: Comparison = examine(basel, exam, simple, 1, Plan(), "standard", 2, Silent())
+    found: Comparison = examine(Study(basel, exam, tuple(simple), 1), workers=2)
     error = found.leaderboard.set_index("entry")["test_rmse"]
     assert error["climatology"] == pytest.approx(3.72, abs=0.03)
     assert error["ridge_3"] == pytest.approx(3.36, abs=0.03)

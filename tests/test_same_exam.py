@@ -14,7 +14,7 @@ from backsight.models.recipe import Recipe
 from backsight.models.registry import RECIPES
 from backsight.runs.compare import compare, examine
 from backsight.runs.entry import make_entries
-from backsight.runs.progress import Silent
+from backsight.runs.study import Study
 from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
 from conftest import HORIZON, LOOKBACK, STEPS, make_toy
@@ -71,8 +71,8 @@ def test_neighbour_law_catches_shared_state():
     series, exam = make_toy(), Exam("y", HORIZON, split_by_fractions(STEPS))
     entry = replace(make_entries([RECIPES["ridge"]], [LOOKBACK], series.columns)[0], name="counting", recipe=Counting())
     two = [replace(entry, name=n) for n in ("one", "two")]
-    together = examine(series, exam, two, 1, PLAN, "standard", 1, Silent())
-    alone = examine(series, exam, two[1:], 1, PLAN, "standard", 1, Silent())
+    together = examine(Study(series, exam, tuple(two), 1, PLAN), workers=1)
+    alone = examine(Study(series, exam, tuple(two[1:]), 1, PLAN), workers=1)
     with pytest.raises(AssertionError):
         pd.testing.assert_frame_equal(rows_of(alone, "two"), rows_of(together, "two"), check_exact=True)
 

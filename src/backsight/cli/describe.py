@@ -39,7 +39,7 @@ def describe(
     from backsight.models.breakdown import parameter_breakdown
     from backsight.models.network import Network
     from backsight.models.registry import as_recipe, recipe_name
-    from backsight.runs.compare import check_count
+    from backsight.runs.study import check_count
     from backsight.training.seeds import seeded
     from backsight.windows.split import split_by_fractions
 

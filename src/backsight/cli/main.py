@@ -86,14 +86,14 @@ def _fail(message: str, code: int = 2, instead: str = "") -> int:
 def spread_features(arguments: Sequence[str]) -> list[str]:
     """Let `compare DATA --features` take several globs: `--features A* B*` becomes `--features A* --features B*`.
 
-    Only after DATA has come: before it, the second word is DATA.
+    Only after a first word that is no option: before it, the second word is DATA.
 
     >>> spread_features(["compare", "x.csv", "--features", "A*", "B*", "--seeds", "2"])
     ['compare', 'x.csv', '--features', 'A*', '--features', 'B*', '--seeds', '2']
     >>> spread_features(["compare", "--features", "A*", "x.csv"])
     ['compare', '--features', 'A*', 'x.csv']
     """
-    if list(arguments[:1]) != ["compare"] or arguments[1:2] == [] or arguments[1].startswith("-"):
+    if arguments[:1] == [] or arguments[0].startswith("-") or arguments[1:2] == [] or arguments[1].startswith("-"):
         return list(arguments)
     spread: list[str] = []
     globs = -1  # how many have followed the last --features; -1 where none is open

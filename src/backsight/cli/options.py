@@ -1,7 +1,8 @@
 """Options that several commands share, and how their texts are read."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,13 +10,154 @@ from backsight.errors import SettingError
 
 if TYPE_CHECKING:
     from backsight.series.series import Series
+    from backsight.training.plan import Plan
     from backsight.windows.split import Split
 
+Data = Annotated[str, typer.Argument(help="A CSV or Parquet file, or a name of `backsight data`.")]
+Lookbacks = Annotated[str, typer.Option(help="Numbers of steps to look back.")]
+Models = Annotated[
+    str,
+    typer.Option(
+        help="Names of `backsight models`, with settings if you like: 'gru,lstm(units=7,layers=2)'; "
+        "or module:function for a function of yours that returns a keras.Model."
+    ),
+]
 Seeds = Annotated[int, typer.Option(help="Fits of each model that is random, with seeds 0, 1, ...")]
 Workers = Annotated[int | None, typer.Option(help="Fits at a time; one a core without it.")]
 Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is standard output.")
 ]
+Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write the run, its plots and CSVs here.")]
+
+#: What reading a file takes for granted; anything else is refused for a catalogue dataset.
+READING = {"time": None, "time_format": None, "encoding": "utf-8", "on_duplicate": "error", "on_missing": "error"}
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which numbers: columns, rows, and how a file is read."""
+
+    target: Annotated[str | None, typer.Option(help="The column to forecast.")] = None
+    features: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB ...", help="Columns to read, such as 'BASEL_*'; all of them without it."),
+    ] = None
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Leave out earlier rows.")] = None
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Leave out later rows.")] = None
+    rows: Annotated[int | None, typer.Option(help="Only so many rows, from the start.")] = None
+    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")] = None
+    time_format: Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")] = None
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8"
+    on_duplicate: Annotated[
+        Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
+    ] = "error"
+    on_missing: Annotated[
+        Literal["error", "ffill"], typer.Option(help="What to do with missing rows and cells: stop, or carry forward.")
+    ] = "error"
+
+    @property
+    def globs(self) -> list[str] | None:
+        """The globs of the columns to read; None for all.
+
+        Raises:
+            SettingError: the option is there without a glob.
+        """
+        return None if self.features is None else split_globs("--features", self.features)
+
+    def load(self, data: str) -> "Series":
+        """The series, read as asked for and cut to the rows asked for; see `series.catalogue.load` for errors."""
+        from backsight.series.catalogue import CATALOGUE, load
+
+        changed = {name: getattr(self, name) for name, usual in READING.items() if getattr(self, name) != usual}
+        if data in CATALOGUE:
+            series = load(data, **changed)
+            series = series.between(self.first, self.last) if self.first or self.last else series
+        else:
+            # Only the columns and rows that are asked for have to be in order.
+            columns = None if self.globs is None else [*self.globs, *([self.target] if self.target else [])]
+            series = load(data, columns=columns, first=self.first, last=self.last, **changed)
+        return series if self.rows is None else series.head(self.rows)
+
+    def target_of(self, data: str, series: "Series") -> str:
+        """The column to forecast: as named, or as the catalogue has it.
+
+        Raises:
+            SettingError: it is not named, and the data is no dataset of the catalogue.
+        """
+        from backsight.series.catalogue import CATALOGUE
+
+        if self.target is not None:
+            return self.target
+        if data not in CATALOGUE:
+            raise SettingError(f"Name the column to forecast with --target. {data} has {', '.join(series.columns)}.")
+        return CATALOGUE[data].target
+
+
+@dataclass(frozen=True)
+class ExamOptions:
+    """What is forecast, from where, and which days judge it."""
+
+    horizon: Annotated[int, typer.Option(help="Steps to forecast at once.")] = 1
+    stride: Annotated[int, typer.Option(help="Steps from one forecast's origin to the next.")] = 1
+    gap: Annotated[int, typer.Option(help="Rows left out before validation and before test.")] = 0
+    split: Annotated[str, typer.Option(help="Shares of train, validation and test.")] = "0.8,0.1,0.1"
+    validation_from: Annotated[str | None, typer.Option(metavar="DATE", help="First validation day.")] = None
+    test_from: Annotated[str | None, typer.Option(metavar="DATE", help="First test day.")] = None
+
+    def choose_split(self, series: "Series") -> "Split":
+        """The split by two dates, or by shares where none is given.
+
+        Raises:
+            SettingError: one date without the other, or shares that are no three numbers.
+            DataError, WindowError: see `windows.split`.
+        """
+        from backsight.windows.split import split_by_dates, split_by_fractions
+
+        if (self.validation_from is None) != (self.test_from is None):
+            raise SettingError("--validation-from and --test-from go together: give both dates, or neither.")
+        if self.validation_from is not None and self.test_from is not None:
+            return split_by_dates(series, self.validation_from, self.test_from, self.gap)
+        try:
+            train, validation, test = map(float, self.split.split(","))
+        except ValueError as error:
+            raise SettingError(f"--split takes three shares, as in 0.8,0.1,0.1; {self.split!r} was given.") from error
+        return split_by_fractions(len(series), (train, validation, test), self.gap)
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How networks are trained, and what they read beside the columns."""
+
+    patience: Annotated[int, typer.Option(help="Epochs without a lower validation loss before a network stops.")] = 10
+    monitor: Annotated[
+        Literal["val_loss", "loss"], typer.Option(help="The loss that patience watches: on validation or on training.")
+    ] = "val_loss"
+    epochs: Annotated[int, typer.Option(help="Epochs of a network, at most.")] = 200
+    batch_size: Annotated[int, typer.Option(help="Windows a training step.")] = 32
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.001
+    keep: Annotated[Literal["best", "last"], typer.Option(help="The epoch whose weights a network keeps.")] = "best"
+    scale: Annotated[
+        Literal["standard", "none"],
+        typer.Option(help="Standardise by the training rows, or leave numbers as they are."),
+    ] = "standard"
+    calendar: Annotated[bool, typer.Option("--calendar", help="Read sine and cosine of the day of year too.")] = False
+
+    def plan(self) -> "Plan":
+        """The plan of training.
+
+        Raises:
+            SettingError: a number outside its range.
+        """
+        from backsight.training.plan import make_plan
+
+        return make_plan(
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            monitor=self.monitor,
+            patience=self.patience,
+            keep=self.keep,
+        )
 
 
 def parse_counts(option: str, text: str) -> list[int]:
@@ -86,25 +228,3 @@ def check_outputs(json: Path | None, out: Path | None = None, data: str | None =
     for path in (data, out):
         if path is not None and Path(path).resolve() == json.resolve():
             raise SettingError(f"--json {json} would overwrite {path}. Name another file.")
-
-
-def choose_split(
-    series: "Series", shares: str, validation_from: str | None, test_from: str | None, gap: int
-) -> "Split":
-    """The split by two dates, or by shares where none is given.
-
-    Raises:
-        SettingError: one date without the other, or shares that are no three numbers.
-        DataError, WindowError: see `windows.split`.
-    """
-    from backsight.windows.split import split_by_dates, split_by_fractions
-
-    if (validation_from is None) != (test_from is None):
-        raise SettingError("--validation-from and --test-from go together: give both dates, or neither.")
-    if validation_from is not None and test_from is not None:
-        return split_by_dates(series, validation_from, test_from, gap)
-    try:
-        train, validation, test = map(float, shares.split(","))
-    except ValueError as error:
-        raise SettingError(f"--split takes three shares, as in 0.8,0.1,0.1; {shares!r} was given.") from error
-    return split_by_fractions(len(series), (train, validation, test), gap)

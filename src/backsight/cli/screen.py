@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from backsight.runs.progress import Silent
 from backsight.training.events import EpochDone
+
+if TYPE_CHECKING:
+    from backsight.series.series import Series
 
 
 def results_console(json: Path | None = None) -> Console:
@@ -25,6 +28,15 @@ def results_console(json: Path | None = None) -> Console:
         if console.is_terminal and console.width >= 100
         else Console(file=console.file, width=160, highlight=False)
     )
+
+
+def notice(console: Console, series: "Series", target: str | None) -> None:
+    """Say what of the file is not used, or is not what was observed."""
+    if series.left_out:
+        console.print(f"Left out, since they hold text: {', '.join(series.left_out)}.", markup=False)
+    if series.filled is not None:
+        unscored = f" {len(series.filled_rows(target))} of them are targets and are not scored." if target else ""
+        console.print(f"Carried forward: {int(series.filled.sum())} missing values.{unscored}", markup=False)
 
 
 def print_json(record: dict[str, Any], json: Path | None) -> None:

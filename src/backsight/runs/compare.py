@@ -1,36 +1,24 @@
 """One comparison: every entry and seed fitted, all of them examined on the same days."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from time import perf_counter
-from typing import Any
 
 import pandas as pd
 
-from backsight.errors import Interrupted, RecipeError, SettingError
+from backsight.errors import Interrupted, RecipeError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.leaderboard import leaderboard, seed_scores
-from backsight.models.recipe import Recipe
-from backsight.models.registry import BASELINES, as_recipe, split_models, with_settings
-from backsight.runs.entry import Entry, make_entries
-from backsight.runs.fit import Fitted, fit_entry, predict_every_origin
-from backsight.runs.jobs import Job, Outcome, carry_out
+from backsight.runs.entry import Entry
+from backsight.runs.fit import Fitted, predict_every_origin
+from backsight.runs.jobs import Outcome, carry_out
 from backsight.runs.progress import Progress, Silent
-from backsight.series.columns import refuse_text, require_column
+from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.scaling import ScaleName
-from backsight.windows.split import Split, split_by_fractions
-
-Model = str | Recipe | Callable[..., Any]
-
-#: More seeds, steps or features than this are a slip of the finger.
-MANY = 1_000_000
-
-#: Networks of a comparison that names none.
-NETWORKS = ("dense", "rnn", "lstm", "gru")
+from backsight.windows.split import Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,26 +26,33 @@ class Comparison:
     """What a comparison found.
 
     Attributes:
-        series: the data.
-        exam: target, horizon and days.
-        plan: how networks were trained.
-        scale: how inputs and target were scaled for them.
-        entries: what was compared.
+        study: what was asked.
         fitted: one an entry and seed that was finished, entry by entry.
         forecasts: of every one of them on validation and test; see `evaluation.forecasts`.
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it before every fit was done.
     """
 
-    series: Series
-    exam: Exam
-    plan: Plan
-    scale: ScaleName
-    entries: tuple[Entry, ...]
+    study: Study
     fitted: tuple[Fitted, ...]
     forecasts: pd.DataFrame
     seconds: float
     interrupted: bool = False
+
+    @property
+    def series(self) -> Series:
+        """The data."""
+        return self.study.series
+
+    @property
+    def exam(self) -> Exam:
+        """Target, horizon and days."""
+        return self.study.exam
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What was compared."""
+        return self.study.entries
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:
@@ -158,105 +153,53 @@ def compare(
     >>> list(found.leaderboard["entry"])[:2]
     ['ridge_3', 'trees_3']
     """
-    refuse_text([target], series.columns, series.left_out)
-    require_column(target, series.columns)
-    recipes = choose_recipes(models, dropout, baselines)
-    columns = series.columns if features is None else series.select(features).columns
-    entries = make_entries(recipes, lookback, columns, calendar)
-    exam = Exam(target, horizon, split or split_by_fractions(len(series)), stride, series.filled_rows(target))
-    return examine(series, exam, entries, seeds, plan or Plan(), scale, workers, progress or Silent())
+    study = make_study(
+        series,
+        target,
+        features=features,
+        models=models,
+        lookback=lookback,
+        horizon=horizon,
+        stride=stride,
+        seeds=seeds,
+        plan=plan,
+        scale=scale,
+        split=split,
+        calendar=calendar,
+        dropout=dropout,
+        baselines=baselines,
+    )
+    return examine(study, workers, progress)
 
 
-def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], baselines: bool) -> list[Recipe]:
-    """The recipes that were named, and the baselines before them; each once.
-
-    Raises:
-        RecipeError: unknown model, or a dropout outside its range.
-    """
-    names = split_models(models) if isinstance(models, str) else models
-    chosen: list[Recipe] = [as_recipe(name) for name in (BASELINES if baselines else ())]
-    for recipe in map(as_recipe, names):
-        rates = dropout if "dropout" in getattr(recipe, "__dataclass_fields__", ()) else ()
-        chosen += [with_settings(recipe, {"dropout": rate}) for rate in rates] or [recipe]
-    if not chosen:
-        raise RecipeError("No model was named. `backsight models` lists them.")
-    return list(dict.fromkeys(chosen))
-
-
-def examine(
-    series: Series,
-    exam: Exam,
-    entries: Sequence[Entry],
-    seeds: int,
-    plan: Plan,
-    scale: ScaleName,
-    workers: int | None,
-    progress: Progress,
-) -> Comparison:
+def examine(study: Study, workers: int | None = None, progress: Progress | None = None) -> Comparison:
     """Fit every entry and seed, then open the test days once, for all that were finished.
 
     Raises:
-        SettingError: fewer than one seed.
         Interrupted: Ctrl-C came before a single fit was finished.
         BacksightError: whatever a fit raised.
     """
     began = perf_counter()
-    jobs = entry_jobs(series, exam, entries, seeds, plan, scale)
-    outcome = carry_out(jobs, workers, progress)
-    return conclude(series, exam, entries, plan, scale, outcome, perf_counter() - began)
+    outcome = carry_out(study.jobs(), workers, progress or Silent())
+    return conclude(study, outcome, perf_counter() - began)
 
 
-def entry_jobs(
-    series: Series, exam: Exam, entries: Sequence[Entry], seeds: int, plan: Plan, scale: ScaleName
-) -> list[Job[Fitted]]:
-    """One job an entry, with all of its seeds."""
-    check_count("seeds", seeds)
-    check_names(entries)
-    return [
-        Job(
-            entry.name,
-            entry.recipe,
-            range(seeds if entry.recipe.random else 1),
-            partial(fit_entry, series, exam, entry, plan, scale),
-        )
-        for entry in entries
-    ]
-
-
-def conclude(
-    series: Series,
-    exam: Exam,
-    entries: Sequence[Entry],
-    plan: Plan,
-    scale: ScaleName,
-    outcome: Outcome[Fitted],
-    seconds: float,
-) -> Comparison:
+def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparison:
     """Open the test days, once, and gather the forecasts of all that was finished.
 
     Raises:
         Interrupted: nothing was.
     """
-    place = {entry.name: i for i, entry in enumerate(entries)}
+    place = {entry.name: i for i, entry in enumerate(study.entries)}
     fits = (f for of_job in outcome.results for f in of_job if f is not None)
     finished = sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
     if not finished:
         raise Interrupted
     forecasts = pd.concat(
-        [f.sit(series, exam, part) for f in finished for part in ("validation", "test")],
+        [f.sit(study.series, study.exam, part) for f in finished for part in ("validation", "test")],
         ignore_index=True,
     )
-    return Comparison(
-        series,
-        exam,
-        plan,
-        scale,
-        tuple(entries),
-        tuple(finished),
-        forecasts,
-        seconds,
-        interrupted=outcome.interrupted,
-    )
+    return Comparison(study, tuple(finished), forecasts, seconds, interrupted=outcome.interrupted)
 
 
 def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:
@@ -280,25 +223,3 @@ def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:
         )
     empty = pd.DataFrame(columns=["entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"])
     return pd.concat(tables, ignore_index=True) if tables else empty
-
-
-def check_names(entries: Sequence[Entry]) -> None:
-    """Make sure that every entry has a name of its own.
-
-    Raises:
-        SettingError: two share one.
-    """
-    for name, count in Counter(entry.name for entry in entries).items():
-        if count > 1:
-            raise SettingError(f"Two different models are called {name!r}. Rename your function.")
-
-
-def check_count(name: str, value: int) -> int:
-    """`value`, if it is 1 or more, and no more than anybody means.
-
-    Raises:
-        SettingError: it is not.
-    """
-    if not 1 <= value <= MANY:
-        raise SettingError(f"{name.capitalize()} must be 1 or more, and at most {MANY:,}; {value} was given.")
-    return value

@@ -13,11 +13,12 @@ from backsight.evaluation.leaderboard import seed_scores
 from backsight.models.recipe import OnSeedEpoch, Recipe
 from backsight.models.recurrent import Recurrent
 from backsight.models.registry import RECIPES, recipe_name
-from backsight.runs.compare import Comparison, check_count, conclude, entry_jobs, history_rows
+from backsight.runs.compare import Comparison, conclude, history_rows
 from backsight.runs.entry import Entry, make_entries
 from backsight.runs.fit import Fitted, fit_entry
 from backsight.runs.jobs import Job, Outcome, carry_out
 from backsight.runs.progress import Progress, Silent
+from backsight.runs.study import Study
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
@@ -134,17 +135,14 @@ def run_lesson(
         Interrupted: Ctrl-C came before a single fit of the exam was finished.
     """
     began = perf_counter()
-    check_count("seeds", seeds)
     columns = series.select(local).columns
-    of_rows = row_jobs(series, target, columns, seeds)
     # The exam of the lesson's own 30-day rows, so that its days can be compared with the lesson's.
     exam = Exam(target, 1, split_by_fractions(len(series), first=30))
-    entries = lesson_entries(columns, series.columns)
-    plan = Plan()
-    exam_jobs = entry_jobs(series, exam, entries, seeds, plan, "standard")
-    outcome = carry_out(of_rows + exam_jobs, workers, progress or Silent())
+    study = Study(series, exam, tuple(lesson_entries(columns, series.columns)), seeds)
+    of_rows = row_jobs(series, target, columns, seeds)
+    outcome = carry_out(of_rows + study.jobs(), workers, progress or Silent())
     of_exam = Outcome(outcome.results[len(of_rows) :], outcome.interrupted)
-    comparison = conclude(series, exam, entries, plan, "standard", of_exam, perf_counter() - began)
+    comparison = conclude(study, of_exam, perf_counter() - began)
     rows = tuple(
         _examine_row(series, target, row, [f for f in fits if f is not None])
         for row, fits in zip(LESSON, outcome.results, strict=False)  # those of the exam come after

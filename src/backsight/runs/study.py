@@ -1,0 +1,130 @@
+"""A study: all that a comparison depends on, before anything is fitted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from backsight.errors import RecipeError, SettingError
+from backsight.evaluation.exam import Exam
+from backsight.models.recipe import Recipe
+from backsight.models.registry import BASELINES, as_recipe, split_models, with_settings
+from backsight.runs.entry import Entry, make_entries
+from backsight.runs.fit import Fitted, fit_entry
+from backsight.runs.jobs import Job
+from backsight.series.columns import refuse_text, require_column
+from backsight.series.series import Series
+from backsight.training.plan import Plan
+from backsight.windows.scaling import ScaleName
+from backsight.windows.split import Split, split_by_fractions
+
+Model = str | Recipe | Callable[..., Any]
+
+#: More seeds, steps or features than this are a slip of the finger.
+MANY = 1_000_000
+
+#: Networks of a comparison that names none.
+NETWORKS = ("dense", "rnn", "lstm", "gru")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What is asked: the same study gives the same forecasts, whoever carries it out.
+
+    Attributes:
+        series: the data.
+        exam: target, horizon and days.
+        entries: what is compared.
+        seeds: fits of each model that is random, with seeds 0, 1, ...
+        plan: how networks are trained.
+        scale: how inputs, and the target for networks, are scaled.
+
+    Raises:
+        SettingError: fewer than one seed, or two entries of one name.
+    """
+
+    series: Series
+    exam: Exam
+    entries: tuple[Entry, ...]
+    seeds: int = 5
+    plan: Plan = field(default_factory=Plan)
+    scale: ScaleName = "standard"
+
+    def __post_init__(self) -> None:
+        check_count("seeds", self.seeds)
+        for name, count in Counter(entry.name for entry in self.entries).items():
+            if count > 1:
+                raise SettingError(f"Two different models are called {name!r}. Rename your function.")
+
+    def jobs(self) -> list[Job[Fitted]]:
+        """One job an entry, with all of its seeds."""
+        return [
+            Job(
+                entry.name,
+                entry.recipe,
+                range(self.seeds if entry.recipe.random else 1),
+                partial(fit_entry, self.series, self.exam, entry, self.plan, self.scale),
+            )
+            for entry in self.entries
+        ]
+
+
+def make_study(
+    series: Series,
+    target: str,
+    *,
+    features: Iterable[str] | None = None,
+    models: Iterable[Model] | str = NETWORKS,
+    lookback: Iterable[int] = (1, 3, 7, 30),
+    horizon: int = 1,
+    stride: int = 1,
+    seeds: int = 5,
+    plan: Plan | None = None,
+    scale: ScaleName = "standard",
+    split: Split | None = None,
+    calendar: bool = False,
+    dropout: Sequence[float] = (),
+    baselines: bool = True,
+) -> Study:
+    """Models at several lookbacks, and the exam they sit; arguments and errors are those of `compare`.
+
+    >>> import backsight
+    >>> study = make_study(backsight.load("seattle"), "temp_max", models="ridge", lookback=[3, 7])
+    >>> [entry.name for entry in study.entries]
+    ['persistence', 'seasonal', 'climatology', 'ridge_3', 'ridge_7', 'trees_3', 'trees_7']
+    """
+    refuse_text([target], series.columns, series.left_out)
+    require_column(target, series.columns)
+    recipes = choose_recipes(models, dropout, baselines)
+    columns = series.columns if features is None else series.select(features).columns
+    entries = make_entries(recipes, lookback, columns, calendar)
+    exam = Exam(target, horizon, split or split_by_fractions(len(series)), stride, series.filled_rows(target))
+    return Study(series, exam, tuple(entries), seeds, plan or Plan(), scale)
+
+
+def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], baselines: bool) -> list[Recipe]:
+    """The recipes that were named, and the baselines before them; each once.
+
+    Raises:
+        RecipeError: unknown model, or a dropout outside its range.
+    """
+    names = split_models(models) if isinstance(models, str) else models
+    chosen: list[Recipe] = [as_recipe(name) for name in (BASELINES if baselines else ())]
+    for recipe in map(as_recipe, names):
+        rates = dropout if "dropout" in getattr(recipe, "__dataclass_fields__", ()) else ()
+        chosen += [with_settings(recipe, {"dropout": rate}) for rate in rates] or [recipe]
+    if not chosen:
+        raise RecipeError("No model was named. `backsight models` lists them.")
+    return list(dict.fromkeys(chosen))
+
+
+def check_count(name: str, value: int) -> int:
+    """`value`, if it is 1 or more, and no more than anybody means.
+
+    Raises:
+        SettingError: it is not.
+    """
+    if not 1 <= value <= MANY:
+        raise SettingError(f"{name.capitalize()} must be 1 or more, and at most {MANY:,}; {value} was given.")
+    return value
