@@ -16,6 +16,9 @@ from backsight.windows.split import split_by_fractions
 # What tests compile is kept apart from the user's, and for the next time they run.
 os.environ["BACKSIGHT_CACHE"] = str(Path(__file__).parent.parent / ".pytest_cache" / "backsight")
 
+# Nor do tests open anybody's exam.
+os.environ["BACKSIGHT_STATE"] = ""
+
 #: Shapes that every test of a network shares, so that its program is compiled once a process.
 STEPS, LOOKBACK, HORIZON = 150, 4, 2
 

@@ -154,8 +154,13 @@ def test_the_command_writes_what_it_says(seattle_lesson, tmp_path, capsys, monke
     record = json.loads(json_file.read_text())
     assert {"data", "seconds", "rows", "exam"} <= set(record)
     names = {"lesson.png", "lesson_training_curves.png", "lesson_histories.csv", "lesson_forecasts.csv"}
-    assert names | {"leaderboard.csv", "leaderboard.png", "forecasts.csv", "histories.csv", "training_curves.png"} == {
-        p.name for p in out.iterdir()
-    }
+    assert names | {
+        "run.json",
+        "leaderboard.csv",
+        "leaderboard.png",
+        "forecasts.csv",
+        "histories.csv",
+        "training_curves.png",
+    } == {p.name for p in out.iterdir()}
     histories = pd.read_csv(out / "lesson_histories.csv")
     assert set(histories["entry"]) == set(SIZES) - {"Baseline"}

@@ -136,6 +136,6 @@ def test_ranking_reads_validation_only(all_recipes):
 def test_test_rows_change_no_validation_score():
     clean = run(["ridge", "trees", "lstm"])
     wild = run(["ridge", "trees", "lstm"], series=poisoned(make_toy(), split_by_fractions(STEPS).test.start, 1e6))
-    assert list(clean.scores["val_rmse"]) == list(wild.scores["val_rmse"])
+    assert list(clean.judge.scores["val_rmse"]) == list(wild.judge.scores["val_rmse"])
     assert list(clean.leaderboard["entry"]) == list(wild.leaderboard["entry"])
-    assert list(clean.scores["test_rmse"]) != list(wild.scores["test_rmse"])
+    assert list(clean.judge.scores["test_rmse"]) != list(wild.judge.scores["test_rmse"])

@@ -4,7 +4,7 @@
 >>> series = backsight.load("seattle")
 >>> found = backsight.compare(series, "temp_max", models=["ridge"], lookback=[3, 7], seeds=1)
 >>> list(found.leaderboard.columns[:4])
-['entry', 'seeds', 'val_rmse', 'val_sd']
+['group', 'entry', 'seeds', 'val_rmse']
 
 Names are loaded when they are first used: importing backsight imports neither pandas nor Keras.
 """

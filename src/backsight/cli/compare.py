@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from backsight.runs.compare import Comparison
+    from backsight.series.source import Source
 
 
 @bundled
@@ -44,6 +45,10 @@ def compare(
     baselines: Annotated[
         bool, typer.Option(help="Let persistence, seasonal, climatology, ridge and trees sit the exam too.")
     ] = True,
+    require_skill: Annotated[
+        bool,
+        typer.Option("--require-skill", help="End with code 1 unless a network beats the best simple model on test."),
+    ] = False,
     workers: Workers = None,
     json: Json = None,
     out: Out = None,
@@ -64,7 +69,8 @@ def compare(
     from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
     from backsight.runs.compare import compare as run_comparison
 
-    plan, series = of_training.plan(), of_data.load(data)
+    plan, source = of_training.plan(), of_data.source(data)
+    series = source.load()
     console = results_console(json)
     notice(console, series, of_data.target)
     with own_output_aside(json), progress_bar() as progress:
@@ -86,12 +92,24 @@ def compare(
             workers=workers,
             progress=progress,
         )
-    _show(found, console, json, out)
+    _show(found, source, console, json, out)
     if found.interrupted:
         raise typer.Exit(130)
+    if require_skill:
+        _require_skill(found, console)
 
 
-def _show(found: "Comparison", console: "Console", json: Path | None, out: Path | None) -> None:
+def _require_skill(found: "Comparison", console: "Console") -> None:
+    """End the program with code 1 unless a network is better than the best simple model."""
+    board = found.leaderboard
+    better = [name for name in board.loc[board["verdict"] == "better", "entry"] if name not in found.judge.simple]
+    if not better:
+        against = found.judge.baseline or "a simple model (there is none: leave out --no-baselines)"
+        console.print(f"\n--require-skill: no network is better than {against} on the test days.", markup=False)
+        raise typer.Exit(1)
+
+
+def _show(found: "Comparison", source: "Source", console: "Console", json: Path | None, out: Path | None) -> None:
     """Print the leaderboard and what it says; write what was asked for."""
     from backsight.cli.screen import print_json
     from backsight.report.files import write_files
@@ -99,11 +117,14 @@ def _show(found: "Comparison", console: "Console", json: Path | None, out: Path 
     from backsight.report.sentences import exam_sentences
     from backsight.report.tables import exam_table
     from backsight.runs.record import comparison_record
+    from backsight.runs.saved import study_record
 
     record = comparison_record(found)
     # Written before anything is printed: a pipe that closes must not cost the results.
     if out is not None:
-        files = comparison_files(record, found.leaderboard, found.histories, found.forecasts)
+        files = comparison_files(
+            record, study_record(found.study, source), found.leaderboard, found.histories, found.forecasts
+        )
         write_files(out, files)
     print_json(record, json)
     console.print(exam_table(record["exam"]))

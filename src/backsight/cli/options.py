@@ -1,6 +1,6 @@
 """Options that several commands share, and how their texts are read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +10,7 @@ from backsight.errors import SettingError
 
 if TYPE_CHECKING:
     from backsight.series.series import Series
+    from backsight.series.source import Source
     from backsight.training.plan import Plan
     from backsight.windows.split import Split
 
@@ -28,9 +29,6 @@ Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is standard output.")
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write the run, its plots and CSVs here.")]
-
-#: What reading a file takes for granted; anything else is refused for a catalogue dataset.
-READING = {"time": None, "time_format": None, "encoding": "utf-8", "on_duplicate": "error", "on_missing": "error"}
 
 
 @dataclass(frozen=True)
@@ -64,19 +62,13 @@ class DataOptions:
         """
         return None if self.features is None else split_globs("--features", self.features)
 
-    def load(self, data: str) -> "Series":
-        """The series, read as asked for and cut to the rows asked for; see `series.catalogue.load` for errors."""
-        from backsight.series.catalogue import CATALOGUE, load
+    def source(self, data: str) -> "Source":
+        """Where the series comes from. Only the columns and rows that are asked for have to be in order."""
+        from backsight.series.source import Source
 
-        changed = {name: getattr(self, name) for name, usual in READING.items() if getattr(self, name) != usual}
-        if data in CATALOGUE:
-            series = load(data, **changed)
-            series = series.between(self.first, self.last) if self.first or self.last else series
-        else:
-            # Only the columns and rows that are asked for have to be in order.
-            columns = None if self.globs is None else [*self.globs, *([self.target] if self.target else [])]
-            series = load(data, columns=columns, first=self.first, last=self.last, **changed)
-        return series if self.rows is None else series.head(self.rows)
+        columns = None if self.globs is None else [*self.globs, *([self.target] if self.target else [])]
+        asked = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("target", "features")}
+        return Source(data, columns, **asked)
 
     def target_of(self, data: str, series: "Series") -> str:
         """The column to forecast: as named, or as the catalogue has it.

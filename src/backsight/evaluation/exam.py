@@ -50,6 +50,11 @@ class Exam:
         if unseen := [part for part in parts if not len(self.origins(part))]:
             raise WindowError(f"No target of the {unseen[0]} part was observed: all were filled. Take other rows.")
 
+    @property
+    def overlap(self) -> int:
+        """How many windows in a row share a target row, so that their errors depend on each other."""
+        return -(-self.horizon // self.stride)
+
     def origins(self, part: Part) -> Origins:
         """The origins of the windows whose targets lie in that part; shape (windows,)."""
         return self._observed(window_origins(self.split.parts[part], 1, self.horizon, self.stride))

@@ -121,6 +121,17 @@ def recipe_name(recipe: Recipe) -> str:
     return best[1]
 
 
+def simplicity(recipe: Recipe) -> int:
+    """The place of the nearest recipe of the table: the lower, the simpler. The user's own come last.
+
+    >>> simplicity(RECIPES["ridge"]) < simplicity(RECIPES["gru"]) < simplicity(RECIPES["transformer"])
+    True
+    """
+    names = list(RECIPES)
+    nearest = recipe_name(recipe).partition("(")[0]
+    return names.index(nearest) if nearest in RECIPES else len(names)
+
+
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """Plain values that `recipe_from_json` reads back.
 

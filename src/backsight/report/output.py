@@ -1,5 +1,6 @@
 """The files of a result folder."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,21 @@ Record = dict[str, Any]
 
 
 def comparison_files(
-    record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+    record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the leaderboard, the forecasts, and the training curves if there are any.
+    """Writers by file name: the run, the leaderboard, the forecasts, and the training curves if there are any.
 
     Args:
         record: of the comparison; see `runs.record`.
+        study: what was asked; see `runs.saved`.
         board: see `evaluation.leaderboard`.
         histories: see `runs.compare.history_rows`.
         forecasts: see `evaluation.forecasts`.
     """
     unit = record["exam"]["unit"]
+    run = json.dumps({**study, "openings": record["exam"]["openings"]}, indent=1)
     files: dict[str, Writer] = {
+        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
         "leaderboard.csv": board.to_csv,
         "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
@@ -40,6 +44,7 @@ def comparison_files(
 
 def lesson_files(
     record: Record,
+    study: Record,
     board: pd.DataFrame,
     histories: pd.DataFrame,
     forecasts: pd.DataFrame,
@@ -53,7 +58,7 @@ def lesson_files(
         "lesson_training_curves.png": lambda path: plot_histories(lesson_histories, unit).savefig(path, dpi=110),
         "lesson_histories.csv": lambda path: lesson_histories.to_csv(path, index=False),
         "lesson_forecasts.csv": lambda path: lesson_forecasts.to_csv(path, index=False),
-        **comparison_files(record, board, histories, forecasts),
+        **comparison_files(record, study, board, histories, forecasts),
     }
 
 

@@ -1,11 +1,11 @@
 """What the tables say, in sentences a person can repeat. Computed from records, never written ahead.
 
-No paired test stands behind these sentences, so they claim no more than the numbers show: where two means
-lie within the spread over seeds, they say that seeds alone move the error that far.
+Differences are claimed only where a paired test on the test days stands behind them (see
+`evaluation.significance`); what was chosen was chosen on validation.
 """
 
 from collections.abc import Iterable
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 Record = dict[str, Any]
@@ -25,20 +25,109 @@ def exam_sentences(exam: Record) -> list[str]:
     if not entries:
         return ["Every entry failed: no forecast of any of them was a number on all days."]
     unit = f" {exam['unit']}" if exam["unit"] else ""
-    best = entries[0]
-    said = [
-        f"All {len(exam['entries'])} entries were examined on the same {exam['days']} target rows, {exam['first']} to "
-        f"{exam['last']}; they were ranked on the {exam['validation']['days']} before them."
-    ]
-    said.append(f"Best on validation is {best['name']}: test RMSE {_test(best)}{unit}. Test days chose nothing.")
-    said += _network_against_simple(entries, unit)
-    said += _lookbacks(entries, unit)
-    said += _baseline_floor(entries, unit)
-    said += _descents(exam["entries"], unit)
     failed = [e["name"] for e in exam["entries"] if e not in entries]
-    if failed:
-        said.append(f"Failed, with a forecast that is no number: {', '.join(failed)}.")
-    return said
+    return [
+        f"All {len(exam['entries'])} entries were examined on the same {exam['days']} target rows, {exam['first']} to "
+        f"{exam['last']}; they were ranked on the {exam['validation']['days']} before them. {_openings(exam)}",
+        *_tied_for_best(exam, entries, unit),
+        *(pair_sentence(pair, unit) for pair in exam["pairs"]),
+        *_verdicts(exam, entries, unit),
+        *_lookbacks(entries, unit),
+        *_parrots(entries),
+        *_descents(exam["entries"], unit),
+        *([f"Failed, with a forecast that is no number: {', '.join(failed)}."] if failed else []),
+    ]
+
+
+def pair_sentence(pair: Record, unit: str = "") -> str:
+    """A paired test: what differs, by how much, how sure; and what the exam could have shown.
+
+    >>> pair = {"first": "gru_7", "second": "ridge_7", "difference": -0.2, "low": -0.3, "high": -0.1, "p": 0.0004,
+    ...         "windows": 365, "effective": 300.2, "smallest": 0.12, "enough": True, "differ": True}
+    >>> print(pair_sentence(pair, " h"))
+    gru_7 is better than ridge_7 on the test days, by 0.200 h of RMSE (95 % interval 0.100 to 0.300, p < 0.001;
+    365 windows, worth 300 independent ones).
+    """
+    first, second = pair["first"], pair["second"]
+    if pair["difference"] > 0:
+        first, second = second, first
+    if not pair["enough"]:
+        return (
+            f"There are too few test windows to tell {first} from {second}: {pair['windows']}, worth "
+            f"{pair['effective']:.0f} independent ones."
+        )
+    size, ends = (
+        abs(pair["difference"]),
+        sorted(pair[end] * (1 if pair["difference"] > 0 else -1) for end in ("low", "high")),
+    )
+    sure = "p < 0.001" if pair["p"] < 0.001 else f"p = {pair['p']:.3f}" if pair["p"] < 0.1 else f"p = {pair['p']:.2f}"
+    facts = (
+        f"95 % interval {ends[0]:.3f} to {ends[1]:.3f}, {sure}; {pair['windows']} windows, worth "
+        f"{pair['effective']:.0f} independent ones"
+    )
+    if pair["differ"]:
+        return f"{first} is better than {second} on the test days, by {size:.3f}{unit} of RMSE ({facts})."
+    return (
+        f"{first} and {second} can't be told apart on the test days: RMSE {size:.3f}{unit} lower for the first "
+        f"({facts}). A difference of {pair['smallest']:.2f}{unit} would have shown, four times in five."
+    )
+
+
+def _openings(exam: Record) -> str:
+    openings = exam["openings"]
+    if openings is None or openings["times"] == 1:
+        return "Test days chose nothing."
+    others = openings["studies"] - 1
+    again = f", by {openings['studies']} different studies" if others else ", always by this very study"
+    warning = " Whoever chooses by what earlier ones said there has used them up a little." if others else ""
+    return f"Test days chose nothing; these have been opened {openings['times']} times{again}.{warning}"
+
+
+def _tied_for_best(exam: Record, entries: list[Record], unit: str) -> list[str]:
+    tied = [e for e in entries if e["group"] == 1]
+    best, taken = tied[0], next(e for e in entries if e["name"] == exam["recommended"])
+    if len(tied) == 1:
+        return [f"Best on validation, and tied with none: {best['name']} (test RMSE {_test(best)}{unit})."]
+    said = (
+        f"{len(tied)} entries are tied for best on validation, {best['name']} ({_val(best):.3f}{unit}) to "
+        f"{tied[-1]['name']} ({_val(tied[-1]):.3f}). "
+        f"The simplest of them is {taken['name']} (test RMSE {_test(taken)}{unit}): take it."
+    )
+    networks = [e["name"] for e in tied if e["network"]]
+    return [f"{said} No network is among them." if not networks else said]
+
+
+def _verdicts(exam: Record, entries: list[Record], unit: str) -> list[str]:
+    """What the networks are worth, by their verdicts."""
+    by_name = {e["name"]: e for e in entries}
+    networks = [e for e in entries if e["network"] and not e["ensemble"] and e["verdict"]]
+    if not networks or exam["baseline"] not in by_name:
+        return []
+    baseline, floor = by_name[exam["baseline"]], by_name.get(exam["floor"] or "")
+    phrases = {
+        "better": f"better than the best simple model, {baseline['name']} (test {_test(baseline)}{unit})",
+        "tied": f"tied with {baseline['name']} (test {_test(baseline)}{unit})",
+        "behind": f"behind {baseline['name']} (test {_test(baseline)}{unit})",
+        "no better": f"no better than {floor['name']} (test {_test(floor)}{unit})" if floor else "",
+        "too few windows": "not to be judged: too few test windows",
+    }
+    parts = []
+    for label, phrase in phrases.items():
+        named = [e["name"] for e in networks if e["verdict"] == label]
+        if named:
+            parts.append(f"{', '.join(named)} {'is' if len(named) == 1 else 'are'} {phrase}")
+    return [f"On the test days {'; '.join(parts)}."]
+
+
+def _parrots(entries: list[Record]) -> list[str]:
+    found = [e for e in entries if e["parrot"] and e["parrot"]["repeats"] and e["reads_window"] and not e["ensemble"]]
+    if not found:
+        return []
+    shown = [f"{e['name']} ({e['parrot']['yesterday']:.2f} against {e['parrot']['today']:.2f})" for e in found]
+    return [
+        "Warning: forecasts that follow the last known value more closely than what they forecast (correlations), "
+        f"and do no better than that value itself: {', '.join(shown)}. Such a model repeats what it last saw."
+    ]
 
 
 def _reproduction(record: Record) -> list[str]:
@@ -65,62 +154,25 @@ def _reproduction(record: Record) -> list[str]:
     return said
 
 
-def _network_against_simple(entries: list[Record], unit: str) -> list[str]:
-    network = next((e for e in entries if e["network"]), None)
-    simple = next((e for e in entries if not e["network"]), None)
-    if network is None or simple is None:
-        return []
-    gain = _val(simple) - _val(network)
-    spread = max(_spread(network), _spread(simple))
-    network_test, simple_test = _mean(network, "test_rmse"), _mean(simple, "test_rmse")
-    if gain > spread and network_test is not None and simple_test is not None and network_test > simple_test:
-        unit += " (on the test days it is the other way round)"
-    names = f"The best network, {network['name']} (test {_test(network)})"
-    other = f"the best simple model, {simple['name']} (test {_test(simple)})"
-    if gain > spread:
-        verdict = f"is ahead of {other} on validation by {gain:.3f}{unit}, which is more than the spread over seeds"
-    elif gain < -spread:
-        verdict = f"is behind {other} on validation by {-gain:.3f}{unit}: no network is worth its trouble here"
-    else:
-        verdict = (
-            f"and {other}, differ on validation by {abs(gain):.3f}{unit}, no more than seeds do: take the simple one"
-        )
-    return [f"{names}, {verdict}." if verdict.startswith("and") else f"{names} {verdict}."]
-
-
 def _lookbacks(entries: list[Record], unit: str) -> list[str]:
     """For the best recipe that was tried at several lookbacks on the same features."""
     for entry in entries:
         same = [
             e
             for e in entries
-            if (e["recipe"], e["features"]) == (entry["recipe"], entry["features"]) and e["reads_window"]
+            if (e["recipe"], e["features"], e["ensemble"]) == (entry["recipe"], entry["features"], False)
+            and e["reads_window"]
         ]
         if len(same) < 2:
             continue
         best = min(same, key=_val)
-        shortest = min(
-            (e for e in same if _val(e) <= _val(best) + max(_spread(best), _spread(e))), key=lambda e: e["lookback"]
-        )
+        shortest = min((e for e in same if e["group"] == best["group"]), key=lambda e: e["lookback"])
         shown = ", ".join(f"{e['lookback']}: {_val(e):.3f}" for e in sorted(same, key=lambda e: e["lookback"]))
         return [
-            f"How far back: the shortest lookback of {entry['recipe']} that comes within the spread over seeds of its "
-            f"best is {shortest['lookback']} (validation RMSE by lookback: {shown}{unit})."
+            f"How far back: the shortest lookback of {entry['recipe']} that is tied with its best is "
+            f"{shortest['lookback']} (validation RMSE by lookback: {shown}{unit})."
         ]
     return []
-
-
-def _baseline_floor(entries: list[Record], unit: str) -> list[str]:
-    by_name = {e["name"]: e for e in entries}
-    floors = [by_name[n] for n in ("persistence", "climatology") if n in by_name]
-    if not floors:
-        return []
-    floor = min(floors, key=_val)
-    under = [e["name"] for e in entries if e["network"] and _val(e) >= _val(floor)]
-    said = f"The floor is {floor['name']} (test {_test(floor)}{unit})"
-    if under:
-        return [f"{said}; {', '.join(under)} {'does' if len(under) == 1 else 'do'} not get below it on validation."]
-    return [f"{said}; every network gets below it." if any(e["network"] for e in entries) else f"{said}."]
 
 
 def _descents(entries: Iterable[Record], unit: str) -> list[str]:
@@ -153,7 +205,3 @@ def _val(entry: Record) -> float:
 def _test(entry: Record) -> str:
     mean = _mean(entry, "test_rmse")
     return "failed" if mean is None else f"{mean:.2f}"
-
-
-def _spread(entry: Record) -> float:
-    return stdev(entry["val_rmse"]) if len(entry["val_rmse"]) > 1 else 0.0

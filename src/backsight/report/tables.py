@@ -35,25 +35,53 @@ def lesson_table(record: Record) -> Table:
 
 
 def exam_table(exam: Record) -> Table:
-    """The leaderboard: entries ranked on validation, errors as mean and standard deviation over seeds."""
+    """The leaderboard: tie groups, and entries in each ranked on validation; errors over seeds."""
     title = (
         f"On the same exam: {exam['target']}, test days {exam['first']} to {exam['last']} ({exam['days']}), "
         f"ranked on {exam['validation']['first']} to {exam['validation']['last']} (RMSE{_in_unit(exam['unit'])})"
     )
     table = _table(title)
-    _columns(table, "rank", "entry", "parameters", "windows", "seconds", "validation", "test", "test range")
+    _columns(
+        table,
+        "tie",
+        "entry",
+        "parameters",
+        "seconds",
+        "validation",
+        "test",
+        "test range",
+        "MAE",
+        "bias",
+        "skill",
+        "verdict",
+    )
+    group = 0
     for entry in exam["entries"]:
         table.add_row(
-            str(entry["rank"]),
+            str(entry["group"]) if entry["group"] != group else "",
             escape(entry["name"]),
             f"{entry['parameters']:,}" if entry["parameters"] is not None else "",
-            f"{entry['train_windows']:,}",
             f"{fmean(entry['seconds']):.1f}",
             show_mean(entry["val_rmse"]),
             show_mean(entry["test_rmse"]),
             show_errors_range(entry["test_rmse"]),
+            show_mean([_fmean(entry["test_mae"])]),
+            _show_bias(entry),
+            f"{entry['test_skill']:+.2f}" if entry["test_skill"] is not None else "",
+            escape(show_verdict(entry)),
         )
+        group = entry["group"]
     return table
+
+
+def show_verdict(entry: Record) -> str:
+    """An entry's verdict on the test days, in words.
+
+    >>> show_verdict({"verdict": "tied", "against": "ridge_7"}), show_verdict({"verdict": "baseline", "against": ""})
+    ('tied with ridge_7', 'best baseline')
+    """
+    phrases = {"better": "better than", "tied": "tied with", "no better": "no better than", "baseline": "best baseline"}
+    return f"{phrases.get(entry['verdict'], entry['verdict'])} {entry['against']}".strip()
 
 
 def breakdown_lines(record: Record) -> list[str]:
@@ -99,6 +127,18 @@ def show_range(numbers: Sequence[int]) -> str:
     return f"{min(numbers)} .. {max(numbers)}" if min(numbers) < max(numbers) else str(numbers[0])
 
 
+def _fmean(values: Errors) -> float | None:
+    return None if None in values else fmean(v for v in values if v is not None)
+
+
+def _show_bias(entry: Record) -> str:
+    """With its sign, and as many digits as the error has; nothing for a failed entry."""
+    bias, error = _fmean(entry["test_bias"]), _fmean(entry["test_rmse"])
+    if bias is None or error is None:
+        return ""
+    return f"{bias:+.3f}" if error == 0 or error >= SMALL else f"{bias:+.2g}"
+
+
 def _in_unit(unit: str) -> str:
     return f", {unit}" if unit else ""
 
@@ -109,4 +149,4 @@ def _table(title: str) -> Table:
 
 def _columns(table: Table, *names: str) -> None:
     for name in names:
-        table.add_column(name, justify="left" if name in ("row", "entry") else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name in ("row", "entry", "verdict") else "right", no_wrap=True)

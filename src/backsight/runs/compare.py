@@ -1,6 +1,6 @@
 """One comparison: every entry and seed fitted, all of them examined on the same days."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
@@ -8,11 +8,16 @@ from time import perf_counter
 import pandas as pd
 
 from backsight.errors import Interrupted, RecipeError
-from backsight.evaluation.exam import Exam
-from backsight.evaluation.leaderboard import leaderboard, seed_scores
+from backsight.evaluation.ensemble import base_entry, with_ensembles
+from backsight.evaluation.exam import Exam, Part
+from backsight.evaluation.judge import Judge
+from backsight.evaluation.significance import Paired, holm
+from backsight.models.network import Network
+from backsight.models.registry import simplicity
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted, predict_every_origin
 from backsight.runs.jobs import Outcome, carry_out
+from backsight.runs.openings import Openings, note_opening
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.series.series import Series
@@ -28,9 +33,11 @@ class Comparison:
     Attributes:
         study: what was asked.
         fitted: one an entry and seed that was finished, entry by entry.
-        forecasts: of every one of them on validation and test; see `evaluation.forecasts`.
+        forecasts: of every one of them, and of the ensemble of each entry's seeds, on validation and test; see
+            `evaluation.forecasts`.
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it before every fit was done.
+        openings: how often these test days have been opened; None where that is not noted.
     """
 
     study: Study
@@ -38,6 +45,7 @@ class Comparison:
     forecasts: pd.DataFrame
     seconds: float
     interrupted: bool = False
+    openings: Openings | None = None
 
     @property
     def series(self) -> Series:
@@ -55,14 +63,71 @@ class Comparison:
         return self.study.entries
 
     @cached_property
+    def judge(self) -> Judge:
+        """Leaderboard, tie groups, verdicts and paired tests."""
+        names = list(dict.fromkeys(self.forecasts["entry"]))
+        entry = {name: self.entry(name) for name in names}
+        return Judge(
+            self.forecasts,
+            self.exam.overlap,
+            floors=[name for name in names if not entry[name].recipe.reads_window],
+            simple=[name for name in names if not isinstance(entry[name].recipe, Network)],
+        )
+
+    @property
     def leaderboard(self) -> pd.DataFrame:
-        """Entries ranked by mean validation RMSE over seeds; see `evaluation.leaderboard`."""
-        return leaderboard(self.forecasts)
+        """Tie groups, and entries in each by mean validation RMSE over seeds; see `evaluation.judge`."""
+        return self.judge.leaderboard
+
+    @property
+    def recommended(self) -> str:
+        """The simplest of the entries that are tied for best on validation.
+
+        Simple is what comes first in the registry; among those of one model the shortest lookback, then the fewest
+        features, then one model rather than an ensemble.
+        """
+        tied = self.leaderboard.query("group == 1")["entry"]
+        return min(tied, key=self._complexity)
 
     @cached_property
-    def scores(self) -> pd.DataFrame:
-        """One row an entry and seed, with its errors."""
-        return seed_scores(self.forecasts)
+    def findings(self) -> Mapping[str, Paired]:
+        """The paired tests on the test days that answer what everybody asks, adjusted together by Holm's method.
+
+        By question: "recommended" (the recommended entry less the best one), "network" (the best network less the
+        best simple model) and "best" (the best entry less the best simple model); what was chosen was chosen on
+        validation.
+        """
+        board = self.leaderboard
+        finite = set(self.judge.losses("test").columns)
+        alive = [name for name in board.sort_values("val_rmse")["entry"] if name in finite]
+        networks = [name for name in alive if isinstance(self.entry(name).recipe, Network)]
+        simple = next((name for name in alive if name not in networks), None)
+        asked = {
+            "recommended": (self.recommended, next(iter(alive), None)),
+            "network": (next(iter(networks), None), simple),
+            "best": (next(iter(alive), None), simple),
+        }
+        pairs: dict[str, tuple[str, str]] = {}
+        for question, (one, other) in asked.items():
+            if one in finite and other in finite and one != other and (one, other) not in pairs.values():
+                pairs[question] = (str(one), str(other))
+        return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
+
+    def paired(self, first: str, second: str, part: Part = "test") -> Paired:
+        """The difference between two entries, by paired tests; see `evaluation.significance`.
+
+        Raises:
+            ExamError: there is no such entry, or it failed.
+        """
+        return self.judge.paired(first, second, part)
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name; of an ensemble, the one whose seeds it averages.
+
+        Raises:
+            RecipeError: there is none.
+        """
+        return self.members(name)[0].entry
 
     @property
     def histories(self) -> pd.DataFrame:
@@ -70,16 +135,20 @@ class Comparison:
         return history_rows(self.fitted)
 
     def members(self, entry: str) -> list[Fitted]:
-        """The fitted seeds of an entry.
+        """The fitted seeds of an entry, or of an ensemble.
 
         Raises:
             RecipeError: no entry of that name was finished.
         """
-        members = [f for f in self.fitted if f.entry.name == entry]
+        members = [f for f in self.fitted if f.entry.name == base_entry(entry)]
         if not members:
             names = ", ".join(dict.fromkeys(f.entry.name for f in self.fitted))
             raise RecipeError(f"There is no entry {entry!r}. The entries are {names}.")
         return members
+
+    def _complexity(self, name: str) -> tuple[int, int, int, bool]:
+        entry = self.entry(name)
+        return (simplicity(entry.recipe), entry.lookback, len(entry.features), name != entry.name)
 
     def predict(self, series: Series | None = None, entry: str | None = None) -> pd.DataFrame:
         """The mean forecast of an entry's seeds at every origin of a series, the last one included.
@@ -195,11 +264,12 @@ def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparis
     finished = sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
     if not finished:
         raise Interrupted
+    openings = note_opening(study)
     forecasts = pd.concat(
         [f.sit(study.series, study.exam, part) for f in finished for part in ("validation", "test")],
         ignore_index=True,
     )
-    return Comparison(study, tuple(finished), forecasts, seconds, interrupted=outcome.interrupted)
+    return Comparison(study, tuple(finished), with_ensembles(forecasts), seconds, outcome.interrupted, openings)
 
 
 def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:

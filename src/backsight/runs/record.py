@@ -1,18 +1,20 @@
 """Results as plain values: what `--json` writes, and what reports are made from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from backsight.evaluation.descents import second_descent
+from backsight.evaluation.significance import Paired
+from backsight.evaluation.verdicts import Parrot
 from backsight.models.breakdown import one_line, parameter_breakdown
 from backsight.models.network import NetworkForecaster
 from backsight.models.own import Own
 from backsight.models.registry import recipe_name, recipe_to_json
 from backsight.runs.compare import Comparison
-from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
 from backsight.runs.lesson import Lesson, RowResult
 from backsight.windows.windows import input_names
@@ -31,17 +33,17 @@ def comparison_record(comparison: Comparison) -> Record:
 
 
 def exam_record(comparison: Comparison) -> Record:
-    """The exam as plain values: target, unit, days, and entries in the order of the leaderboard.
+    """The exam as plain values: target, unit, days, entries in the order of the leaderboard, and what differs.
 
-    `first`, `last` and `days` are those of the test part. In an entry, `seeds`, `val_rmse`, `test_rmse`,
-    `epochs` and `seconds` hold one value a seed; a model without randomness has one seed. An error of a
-    failed forecast is None.
+    `first`, `last` and `days` are those of the test part. In an entry, `seeds`, `val_rmse`, `test_rmse` and the
+    like, `epochs` and `seconds` hold one value a seed; a model without randomness, and an ensemble, has one. An
+    error of a failed forecast is None. `pairs` are the paired tests on the test days that were asked, adjusted
+    together; see `evaluation.significance.Paired`.
     """
     exam, series = comparison.exam, comparison.series
     first, last, days = exam.describe_days(series, "test")
     val_first, val_last, val_days = exam.describe_days(series, "validation")
-    entries = {entry.name: entry for entry in comparison.entries}
-    board = comparison.leaderboard
+    board, openings = comparison.leaderboard, comparison.openings
     return {
         "target": exam.target,
         "unit": series.units.get(exam.target, ""),
@@ -52,10 +54,12 @@ def exam_record(comparison: Comparison) -> Record:
         "first": first,
         "last": last,
         "days": days,
-        "entries": [
-            _entry_record(rank, entries[name], comparison)
-            for rank, name in zip(board.index, board["entry"], strict=True)
-        ],
+        "openings": None if openings is None else asdict(openings),
+        "floor": comparison.judge.floor,
+        "baseline": comparison.judge.baseline,
+        "recommended": comparison.recommended,
+        "pairs": [{"asked": asked, **_paired_record(found)} for asked, found in comparison.findings.items()],
+        "entries": [_entry_record(comparison, line) for line in board.reset_index().to_dict("records")],
     }
 
 
@@ -71,28 +75,54 @@ def lesson_record(lesson: Lesson) -> Record:
     }
 
 
-def _entry_record(rank: int, entry: Entry, comparison: Comparison) -> Record:
-    members = comparison.members(entry.name)
-    scores = comparison.scores
-    scores = scores[scores["entry"] == entry.name]
+def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Record:
+    name = str(line["entry"])
+    entry, members = comparison.entry(name), comparison.members(name)
+    ensemble = name != entry.name
+    scores = comparison.judge.scores
+    scores = scores[scores["entry"] == name]
+    parrot = comparison.judge.parrots.get(name)
+    counted = members[0].forecaster.parameters
     return {
-        "rank": int(rank),
-        "name": entry.name,
+        "rank": int(line["rank"]),
+        "group": int(line["group"]),
+        "name": name,
         "recipe": recipe_name(entry.recipe),
         "settings": None if isinstance(entry.recipe, Own) else recipe_to_json(entry.recipe),
         "lookback": entry.lookback,
         "features": list(input_names(entry.features, entry.calendar)),
+        "ensemble": ensemble,
         "network": isinstance(members[0].forecaster, NetworkForecaster),
         "reads_window": entry.recipe.reads_window,
-        "parameters": members[0].forecaster.parameters,
+        "parameters": counted * len(members) if ensemble and counted is not None else counted,
         "train_windows": members[0].train_windows,
-        "seeds": [f.seed for f in members],
-        "val_rmse": _plain(scores["val_rmse"]),
-        "test_rmse": _plain(scores["test_rmse"]),
-        "test_mae": _plain(scores["test_mae"]),
-        "second_descents": _second_descents(members),
-        **_training(members),
+        "seeds": [0] if ensemble else [f.seed for f in members],
+        **{column: _plain(scores[column]) for column in scores.columns if column not in ("entry", "seed")},
+        "val_skill": _plain([line["val_skill"]])[0],
+        "test_skill": _plain([line["test_skill"]])[0],
+        "verdict": line["verdict"],
+        "against": line["against"],
+        "parrot": None if parrot is None else _parrot_record(parrot),
+        "second_descents": [] if ensemble else _second_descents(members),
+        **(_no_training(members) if ensemble else _training(members)),
     }
+
+
+def _paired_record(found: Paired) -> Record:
+    values = {
+        name: value if not isinstance(value, float) or math.isfinite(value) else None
+        for name, value in asdict(found).items()
+    }
+    return {**values, "differ": found.differ}
+
+
+def _parrot_record(parrot: Parrot) -> Record:
+    return {"yesterday": parrot.yesterday, "today": parrot.today, "repeats": parrot.repeats}
+
+
+def _no_training(members: Sequence[Fitted]) -> Record:
+    """An ensemble is not trained again; it costs what its members cost."""
+    return {"epochs": [0], "kept_epoch": [0], "seconds": [round(sum(f.seconds for f in members), 3)]}
 
 
 def _row_record(result: RowResult, published: bool) -> Record:

@@ -1,0 +1,143 @@
+"""The judge: forecasts rows in, and out come leaderboard, tie groups, verdicts and paired tests.
+
+Validation chooses: ranks, tie groups, which baseline is the best one. Test days judge what was chosen: verdicts
+and the tests between entries.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+
+import numpy as np
+import pandas as pd
+
+from backsight.evaluation.ensemble import base_entry
+from backsight.evaluation.exam import Part
+from backsight.evaluation.leaderboard import leaderboard, ranked, seed_scores
+from backsight.evaluation.losses import window_losses
+from backsight.evaluation.significance import Paired, paired_test, seed_error, tie_groups
+from backsight.evaluation.verdicts import Parrot, Verdict, find_parrot, give_verdicts
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """All that forecasts rows say.
+
+    Attributes:
+        forecasts: see `evaluation.forecasts`; ensembles are entries like any other.
+        overlap: windows that share a target row; see `Exam.overlap`.
+        floors: entries that read no window (persistence, climatology).
+        simple: entries that are no network, the floors among them.
+    """
+
+    forecasts: pd.DataFrame
+    overlap: int = 1
+    floors: Collection[str] = ()
+    simple: Collection[str] = ()
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row an entry and seed; see `evaluation.leaderboard`."""
+        return seed_scores(self.forecasts)
+
+    @cached_property
+    def leaderboard(self) -> pd.DataFrame:
+        """Tie groups, and entries in each by mean validation RMSE over seeds.
+
+        The columns of `evaluation.leaderboard`, and: group, from 1; val_skill and test_skill, the share of the best
+        baseline's mean squared error that an entry saves (NaN without a baseline); verdict (see
+        `evaluation.verdicts`) and against, the entry it was measured by.
+        """
+        board = leaderboard(self.forecasts)
+        board.insert(0, "group", board["entry"].map(dict(self.groups)).fillna(max(self.groups.values(), default=0) + 1))
+        board["group"] = board["group"].astype(int)
+        for part in ("val", "test"):
+            reference = board.loc[board["entry"] == self.baseline, f"{part}_rmse"]
+            ratio = board[f"{part}_rmse"] / (reference.iloc[0] if len(reference) else np.nan)
+            board[f"{part}_skill"] = 1 - ratio**2
+        board["verdict"] = [self.verdicts[e].label if e in self.verdicts else "" for e in board["entry"]]
+        board["against"] = [self.verdicts[e].against if e in self.verdicts else "" for e in board["entry"]]
+        return ranked(board, ["group", "val_rmse", "entry"])
+
+    @cached_property
+    def groups(self) -> Mapping[str, int]:
+        """Entries that can't be told apart on validation share a number, from 1; failed ones have none."""
+        return tie_groups(self.losses("validation"), self._set_apart_by_seeds, overlap=self.overlap)
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """What each entry is worth, on test; empty while the test days are sealed."""
+        if self._means["test_rmse"].isna().all():
+            return {}
+        losses = self.losses("test")
+        floor, baseline = (name if name in losses else None for name in (self.floor, self.baseline))
+
+        def apart(one: str, other: str) -> bool:
+            found = self.paired(one, other)
+            return found.enough and abs(found.difference) > 2 * found.seed_error
+
+        return give_verdicts(losses, floor, baseline, apart, overlap=self.overlap)
+
+    @property
+    def floor(self) -> str | None:
+        """The best of the models that read no window, on validation."""
+        return self._best(self.floors)
+
+    @property
+    def baseline(self) -> str | None:
+        """The best of the simple models, on validation."""
+        return self._best(self.simple)
+
+    def losses(self, part: Part) -> pd.DataFrame:
+        """One row a window, one column an entry; see `evaluation.losses`.
+
+        Raises:
+            ExamError: the part has not been opened.
+        """
+        return self._losses[part] if part in self._losses else window_losses(self.forecasts, part)
+
+    @cached_property
+    def _losses(self) -> dict[str, pd.DataFrame]:
+        parts: tuple[Part, ...] = ("validation", "test")
+        opened = set(self.forecasts["part"])
+        return {part: window_losses(self.forecasts, part) for part in parts if part in opened}
+
+    def paired(self, first: str, second: str, part: Part = "test") -> Paired:
+        """The difference between two entries; see `evaluation.significance`.
+
+        Raises:
+            ExamError: one failed, or there is none of that name.
+        """
+        error = seed_error(*(self._seed_errors(name, part) for name in (first, second)))
+        return paired_test(self.losses(part), first, second, overlap=self.overlap, seed_error=error)
+
+    @cached_property
+    def parrots(self) -> Mapping[str, Parrot]:
+        """How closely the forecasts of each entry follow the last known value, on validation."""
+        known = self.forecasts.drop_duplicates("time").set_index("time")["actual"]
+        rows = self.forecasts[self.forecasts["part"] == "validation"]
+        found = (
+            (str(name), find_parrot(of_entry, known, overlap=self.overlap))
+            for name, of_entry in rows.groupby("entry", sort=False)
+        )
+        return {name: parrot for name, parrot in found if parrot is not None}
+
+    @cached_property
+    def _means(self) -> pd.DataFrame:
+        return self.scores.groupby("entry", sort=False)[["val_rmse", "test_rmse"]].mean()
+
+    def _best(self, names: Collection[str]) -> str | None:
+        errors = {name: float(self._means["val_rmse"].get(name, np.inf)) for name in sorted(names)}
+        finite = {name: error for name, error in errors.items() if isfinite(error)}
+        return min(finite, key=lambda name: finite[name]) if finite else None
+
+    def _seed_errors(self, entry: str, part: Part) -> list[float]:
+        """Errors by seed; of an ensemble those of its members, which is more than its own would vary."""
+        rows = self.scores[self.scores["entry"] == base_entry(entry)]
+        return rows["val_rmse" if part == "validation" else "test_rmse"].tolist()
+
+    def _set_apart_by_seeds(self, one: str, other: str) -> bool:
+        """Whether two validation errors lie further apart than two standard errors over seeds."""
+        gap = abs(float(self._means["val_rmse"][one] - self._means["val_rmse"][other]))
+        return gap > 2 * seed_error(*(self._seed_errors(name, "validation") for name in (one, other)))
