@@ -32,7 +32,8 @@ def window_losses(forecasts: pd.DataFrame, part: Part) -> pd.DataFrame:
     rows = forecasts[forecasts["part"] == part]
     if rows.empty:
         raise ExamError(f"There are no {part} forecasts; the parts are {' and '.join(get_args(Part))}.")
-    rows = rows.assign(loss=(rows["predicted"] - rows["actual"]) ** 2)
+    # Infinite where a forecast is missing: a mean would pass over it.
+    rows = rows.assign(loss=((rows["predicted"] - rows["actual"]) ** 2).fillna(np.inf))
     means = rows.pivot_table(index="origin", columns="entry", values="loss", aggfunc="mean", dropna=False, sort=False)
     finite = np.isfinite(means.to_numpy()).all(axis=0)
     return means.sort_index().loc[:, finite.tolist()]
