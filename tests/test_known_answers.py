@@ -104,3 +104,22 @@ def test_ridge_is_scikit_learns():
         x = np.swapaxes(learn.gather_inputs(), 1, 2).reshape(len(learn), -1).astype(float)
         theirs = Ridge(alpha=3.0).fit(x, learn.gather_outputs()).predict(x)
         np.testing.assert_allclose(ours, theirs, atol=1e-8)
+
+
+def announced(series, models):
+    """Entries that are called better than the best baseline, and networks called better than the floor (law 5)."""
+    found = compare(series, "y", models=models, lookback=[3], seeds=2, plan=Plan(epochs=15, patience=4))
+    verdicts = found.leaderboard.set_index("entry")["verdict"]
+    networks = [name for name in verdicts.index if name not in found.judge.simple]
+    return [*verdicts[verdicts == "better"].index, *(n for n in networks if verdicts[n] in ("tied", "behind"))]
+
+
+@pytest.mark.parametrize("make", [white_noise, random_walk])
+def test_where_there_is_no_signal_nothing_is_announced(make):
+    """One series each; two hundred are in `benchmarks/levels.py`."""
+    assert announced(make(600, seed=5), "dense(units=8),rnn(units=8)") == []
+
+
+def test_a_signal_is_announced():
+    """The same noise, but yesterday's column knows it."""
+    assert announced(lagged_copy(600, seed=5, lag=2), "dense(units=8)") != []
