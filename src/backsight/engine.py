@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +38,8 @@ def keras_on_jax() -> ModuleType:
             f"backsight trains on Keras's JAX backend, and this process has loaded Keras on "
             f"{keras.backend.backend()!r}. Set KERAS_BACKEND=jax before Keras is imported."
         )
+    # A lookback of 1 may be asked of attention too; Keras takes that for a slip.
+    warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
     _keep_programs(jax)
     # A program then runs in the thread that calls it, so a pool of n threads keeps n cores busy.
     jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]

@@ -208,7 +208,8 @@ def better_than(
     # Means are taken for less than they are, as a bootstrap of few blocks knows too little of their spread.
     # The benchmark stands among them, since arch fails where nobody is left over.
     scaled = gaps / gaps.std()
-    scaled = (scaled - (1 - _small_sample(len(gaps), overlap)) * scaled.mean()).assign(**{benchmark: 0.0})
+    scaled = scaled - (1 - _small_sample(len(gaps), overlap)) * scaled.mean()
+    scaled = pd.concat([scaled, pd.Series(0.0, scaled.index, name=benchmark)], axis=1)
     length = _block_length(gaps.to_numpy(), overlap)
     random = np.random.default_rng(seed)
     found = StepM(np.zeros(len(gaps)), scaled, size=level, block_size=length, reps=DRAWS, seed=random)

@@ -10,6 +10,9 @@ from typing import Any
 
 Record = dict[str, Any]
 
+#: More names than this are not read.
+MOST_NAMES = 8
+
 #: How near a reproduced row should come to the published number, in the target's unit.
 NEAR = 0.10
 
@@ -115,8 +118,17 @@ def _verdicts(exam: Record, entries: list[Record], unit: str) -> list[str]:
     for label, phrase in phrases.items():
         named = [e["name"] for e in networks if e["verdict"] == label]
         if named:
-            parts.append(f"{', '.join(named)} {'is' if len(named) == 1 else 'are'} {phrase}")
+            parts.append(f"{_list(named)} {'is' if len(named) == 1 else 'are'} {phrase}")
     return [f"On the test days {'; '.join(parts)}."]
+
+
+def _list(names: list[str]) -> str:
+    """Names, the first few where there are many.
+
+    >>> _list(["a", "b"]), _list(list("abcdefghi"))
+    ('a, b', 'a, b, c, d, e, f and 3 more')
+    """
+    return ", ".join(names) if len(names) <= MOST_NAMES else f"{', '.join(names[:6])} and {len(names) - 6} more"
 
 
 def _parrots(entries: list[Record]) -> list[str]:
@@ -126,7 +138,7 @@ def _parrots(entries: list[Record]) -> list[str]:
     shown = [f"{e['name']} ({e['parrot']['yesterday']:.2f} against {e['parrot']['today']:.2f})" for e in found]
     return [
         "Warning: forecasts that follow the last known value more closely than what they forecast (correlations), "
-        f"and do no better than that value itself: {', '.join(shown)}. Such a model repeats what it last saw."
+        f"and do no better than that value itself: {_list(shown)}. Such a model repeats what it last saw."
     ]
 
 
