@@ -1,0 +1,340 @@
+"""The laws of a leak-free forecaster, tried out on a recipe: spoil what it must not see, and look for a difference.
+
+Each law is a function of a case that returns trials; a trial says what was done and, if something leaked, what changed.
+A forecast that stays the same to the last bit while everything after its origin is replaced has not read it. What the
+laws can't see is a column that was made with later rows before it came here: see `feature_leaks.audit_features`, and the data doctor
+(`series.doctor`).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backsight.evaluation.exam import Exam
+from backsight.models.recipe import Forecaster, Recipe
+from backsight.models.registry import FAMILIES, as_recipe, recipe_name
+from backsight.series.columns import refuse_text, require_column
+from backsight.series.series import Series, day
+from backsight.training.plan import Plan
+from backsight.vocabulary import Origins, Outputs
+from backsight.windows.split import Split, split_by_fractions
+from backsight.windows.windows import View, Windows, fit_view, target_rows
+
+#: Runs all of its epochs and keeps the last, whatever the validation error is: weights know training rows alone.
+BLIND = Plan(epochs=2, patience=99, keep="last")
+#: Stops and keeps by validation.
+CHOOSING = Plan(epochs=4, patience=1, keep="best")
+
+Parts = tuple[Windows, Windows, Windows]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One law, tried once.
+
+    Attributes:
+        law: its name.
+        tried: what was done, and what must stay the same.
+        leak: what changed; "" if nothing did.
+    """
+
+    law: str
+    tried: str
+    leak: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A recipe, and the data and exam that the laws are tried on.
+
+    Attributes:
+        recipe: the model.
+        series: the data.
+        exam: target, horizon and days.
+        features: columns it reads.
+        lookback: steps in its window.
+        calendar: whether it reads the day of the year too.
+        blind, choosing: plans that ignore validation, and that choose by it.
+        seed: of whatever is random.
+    """
+
+    recipe: Recipe
+    series: Series
+    exam: Exam
+    features: tuple[str, ...]
+    lookback: int
+    calendar: bool = False
+    blind: Plan = field(default_factory=lambda: BLIND)
+    choosing: Plan = field(default_factory=lambda: CHOOSING)
+    seed: int = 0
+
+    def view(self, series: Series, split: Split | None = None) -> View:
+        """What the recipe may see of a series, scaled by its training rows."""
+        return fit_view(
+            series,
+            split or self.exam.split,
+            self.exam.target,
+            self.features,
+            lookback=self.lookback,
+            horizon=self.exam.horizon,
+            calendar=self.calendar,
+        )
+
+    def parts(self, series: Series) -> Parts:
+        """Training, validation and test windows of a series."""
+        learn = self.view(series).show(series, self.exam.training_origins(self.lookback))
+        return learn, learn.at(self.exam.origins("validation")), learn.at(self.exam.origins("test"))
+
+    @cached_property
+    def clean(self) -> Parts:
+        """The windows of the series as it is."""
+        return self.parts(self.series)
+
+    def fit(self, learn: Windows, check: Windows, plan: Plan) -> Forecaster:
+        """The recipe, fitted with the case's seed."""
+        return self.recipe.fit(learn, check, plan, self.seed)
+
+    @cached_property
+    def forecaster(self) -> Forecaster:
+        """Fitted on the series as it is, blind to validation where the recipe can be."""
+        learn, check, _ = self.clean
+        return self.fit(learn, check, self.blind)
+
+
+Law = Callable[[Case], list[Trial]]
+
+
+def poison_after_training(case: Case) -> list[Trial]:
+    """Whatever follows the training rows may be NaN: windows, scaling and fitted weights stay the same."""
+    law, split = "poison after training", case.exam.split
+    learn, check, _ = case.clean
+    spoilt = case.parts(_replaced(case.series, split.train.stop, np.nan))[0]
+    last = day(case.series.times[split.train.stop - 1])
+    done = f"Every value after the last training row ({last}) was made NaN"
+    scaling = Trial(law, f"{done}: training windows and scaling must stay the same.", _scaling_leak(learn, spoilt))
+    # Ridge and trees choose by validation, so they are given the clean one; networks keep the last epoch.
+    again = case.fit(spoilt, check, case.blind)
+    seen = learn.at(_with_enough_before(learn.origins, case.forecaster))
+    before, after = case.forecaster.predict(seen), again.predict(seen)
+    fitted = f"{done} and the model fitted anew: its forecasts on the training rows must stay the same."
+    return [scaling, Trial(law, fitted, _difference(seen, before, after))]
+
+
+def poison_after_validation(case: Case) -> list[Trial]:
+    """Test rows may be NaN: what was chosen by validation (when to stop, which weights) stays the same."""
+    split = case.exam.split
+    learn, check, _ = case.clean
+    learn_spoilt, check_spoilt, _ = case.parts(_replaced(case.series, split.test.start, np.nan))
+    one = case.fit(learn, check, case.choosing)
+    other = case.fit(learn_spoilt, check_spoilt, case.choosing)
+    leak = _difference(check, one.predict(check), other.predict(check))
+    if one.history != other.history:
+        leak = f"Training took another course: {_epochs(one)} epochs became {_epochs(other)}. {leak}".strip()
+    first = day(case.series.times[split.test.start])
+    tried = (
+        f"Every value from the first test row ({first}) on was made NaN and the model fitted anew, choosing by "
+        f"validation: when it stops and its validation forecasts must stay the same."
+    )
+    return [Trial("sealed test", tried, leak)]
+
+
+def change_after_origin(case: Case) -> list[Trial]:
+    """Values after an origin may change at will: forecasts up to it stay bit-identical.
+
+    Tried at the last training row, and at two rows of validation and of test each; once with other numbers, once with
+    NaN.
+    """
+    series, split = case.series, case.exam.split
+    rng = np.random.default_rng(case.seed)
+    view = case.view(series)
+    trials = []
+    for origin in (split.train.stop - 1, *_two(split.validation), *_two(split.test)):
+        first = max(case.lookback, case.forecaster.steps_back) - 1
+        windows = view.show(series, np.arange(first, origin + 1, dtype=np.int32))
+        before = case.forecaster.predict(windows)
+        spread = 10 * (series.values.std(axis=0) + 1.0)
+        others = series.values.mean(axis=0) + spread * rng.standard_normal(series.values[origin + 1 :].shape)
+        leaks = []
+        for what, values in (("other numbers", others), ("NaN", np.nan)):
+            changed = view.show(_replaced(series, origin + 1, values), windows.origins)
+            if difference := _difference(windows, before, case.forecaster.predict(changed)):
+                leaks.append(f"With {what}: {difference}")
+        tried = (
+            f"Every value after {day(series.times[origin])} was replaced, by other numbers and by NaN: the "
+            f"{len(windows):,} forecasts up to then must stay the same."
+        )
+        trials.append(Trial("future of an origin", tried, " ".join(leaks)))
+    return trials
+
+
+def alone_or_together(case: Case) -> list[Trial]:
+    """A window's forecast does not depend on which other windows are asked for with it."""
+    _, _, test = case.clean
+    some = test.at(test.origins[:: max(1, len(test) // 20)])
+    together = case.forecaster.predict(some)
+    alone = np.concatenate([case.forecaster.predict(some.at(some.origins[i : i + 1])) for i in range(len(some))])
+    tried = f"{len(some)} test windows were forecast together and each alone: that must make no difference."
+    return [Trial("neighbours", tried, _difference(some, together, alone))]
+
+
+LAWS: tuple[Law, ...] = (poison_after_training, poison_after_validation, change_after_origin, alone_or_together)
+
+
+def order_leaks(
+    split: Split, lookback: int, horizon: int, origins_by_part: dict[str, Origins], gap: int | None = None
+) -> list[str]:
+    """What is wrong with the windows of the three parts; nothing if all is in order.
+
+    In every window input precedes target, within the series and within the part; the targets of one part follow those
+    of the one before by more than the gap; no origin stands twice or out of order.
+
+    Args:
+        split: rows that may be targets.
+        lookback, horizon: lengths of a window's inputs and outputs.
+        origins_by_part: row of each window's last input, for train, validation and test.
+        gap: rows that must lie between two parts; the split's own without it.
+
+    >>> split = Split(range(0, 8), range(8, 10), range(10, 12))
+    >>> origins = {"train": np.array([1, 8]), "validation": np.array([7, 8]), "test": np.array([9, 10])}
+    >>> order_leaks(split, lookback=2, horizon=1, origins_by_part=origins)[0]
+    'train: the target in row 9 lies outside its part'
+    """
+    leaks = []
+    gap = split.gap if gap is None else gap
+    for name, origins in origins_by_part.items():
+        rows, part = target_rows(origins, horizon), split.parts[name]
+        if len(origins) and origins.min() < lookback - 1:
+            leaks.append(f"{name}: a window begins before the series")
+        if (np.diff(origins) <= 0).any():
+            leaks.append(f"{name}: windows stand twice, or not in time order")
+        outside = rows[(rows < part.start) | (rows >= part.stop)]
+        if outside.size:
+            leaks.append(f"{name}: the target in row {outside[0]} lies outside its part")
+    for earlier, later in (("train", "validation"), ("validation", "test"), ("train", "test")):
+        one, other = (target_rows(origins_by_part[part], horizon) for part in (earlier, later))
+        if one.size and other.size and other.min() - one.max() <= gap:
+            leaks.append(f"{later} does not follow {earlier} by more than a gap of {gap} rows")
+    return leaks
+
+
+@dataclass(frozen=True)
+class LeakAudit:
+    """What the laws said of one model.
+
+    Attributes:
+        model: its name.
+        trials: all of them, law by law.
+    """
+
+    model: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def leaks(self) -> tuple[Trial, ...]:
+        """The trials in which something leaked."""
+        return tuple(trial for trial in self.trials if trial.leak)
+
+    def record(self) -> dict[str, Any]:
+        """The audit as plain values."""
+        return {"model": self.model, "leaks": len(self.leaks), "trials": [vars(trial) for trial in self.trials]}
+
+
+def audit_case(case: Case, laws: Iterable[Law] = LAWS) -> LeakAudit:
+    """Try the laws on a case."""
+    from threadpoolctl import threadpool_limits
+
+    case.recipe.load_libraries()
+    # BLAS on one thread: how its sums are cut, and so the last bit, would depend on the number of cores otherwise.
+    with threadpool_limits(1, user_api="blas"):
+        trials = tuple(trial for law in laws for trial in law(case))
+    return LeakAudit(_name(case.recipe), trials)
+
+
+def audit_model(
+    model: str | Recipe | Callable[..., Any],
+    series: Series,
+    target: str,
+    *,
+    features: Iterable[str] | None = None,
+    lookback: int = 7,
+    horizon: int = 1,
+    split: Split | None = None,
+    calendar: bool = False,
+    seed: int = 0,
+) -> LeakAudit:
+    """Whether a model reads what it must not: fitted on the spot, for a few epochs, on spoilt copies of a series.
+
+    Args:
+        model: a name with settings, a recipe, or a function that returns a `keras.Model`.
+        series: the data.
+        target: the column to forecast.
+        features: globs of the columns to read; all of them without it.
+        lookback, horizon: lengths of a window's inputs and outputs.
+        split: the parts; 80, 10 and 10 % of the rows without it.
+        calendar: whether to read sine and cosine of the day of the year too.
+        seed: of whatever is random.
+
+    Raises:
+        ColumnError, RecipeError, SettingError, WindowError: see `compare`.
+
+    >>> import backsight
+    >>> audit_model("ridge", backsight.load("seattle"), "temp_max", lookback=3).leaks
+    ()
+    """
+    refuse_text([target], series.columns, series.left_out)
+    require_column(target, series.columns)
+    recipe = as_recipe(model)
+    columns = series.columns if features is None else series.select(features).columns
+    exam = Exam(target, horizon, split or split_by_fractions(len(series)), unknown=series.filled_rows(target))
+    return audit_case(Case(recipe, series, exam, columns, lookback if recipe.reads_window else 1, calendar, seed=seed))
+
+
+def _name(recipe: Recipe) -> str:
+    return recipe_name(recipe) if recipe.family in (*FAMILIES, "own") else recipe.family
+
+
+def _replaced(series: Series, first: int, values: Any) -> Series:
+    """The series with every value from row `first` on replaced."""
+    changed = series.values.copy()
+    changed[first:] = values
+    return replace(series, values=changed)
+
+
+def _two(part: range) -> tuple[int, int]:
+    """A first origin and one in the middle, whose targets lie in this part."""
+    return part.start - 1, part.start - 1 + len(part) // 2
+
+
+def _with_enough_before(origins: Origins, forecaster: Forecaster) -> Origins:
+    return origins[origins + 1 >= forecaster.steps_back]
+
+
+def _epochs(forecaster: Forecaster) -> int:
+    return forecaster.history.epochs if forecaster.history else 0
+
+
+def _scaling_leak(one: Windows, other: Windows) -> str:
+    if (one.target_mean, one.target_scale) != (other.target_mean, other.target_scale):
+        return f"The target's mean was {one.target_mean:g} and became {other.target_mean:g}."
+    if not np.array_equal(one.gather_inputs(), other.gather_inputs()):
+        return "Inputs of training windows changed."
+    return "" if np.array_equal(one.gather_outputs(), other.gather_outputs()) else "Training targets changed."
+
+
+def _difference(windows: Windows, before: Outputs, after: Outputs) -> str:
+    """Which forecasts changed, and by how much; "" if none did, to the last bit."""
+    changed = before != after
+    changed &= ~(np.isnan(before) & np.isnan(after))
+    if not changed.any():
+        return ""
+    window, lead = np.argwhere(changed)[-1]
+    origin = day(windows.times[windows.origins[window]])
+    size = np.abs(after - before)[changed]
+    largest = f"by up to {np.nanmax(size):.3g}" if np.isfinite(size).any() else "to NaN"
+    return (
+        f"{changed.any(axis=1).sum():,} of {len(windows):,} forecasts changed, {largest}. The one made on {origin}, "
+        f"{lead + 1} ahead, was {before[window, lead]:.6g} and became {after[window, lead]:.6g}."
+    )
