@@ -2,8 +2,8 @@
 
 Each law is a function of a case that returns trials; a trial says what was done and, if something leaked, what changed.
 A forecast that stays the same to the last bit while everything after its origin is replaced has not read it. What the
-laws can't see is a column that was made with later rows before it came here: see `feature_leaks.audit_features`, and the data doctor
-(`series.doctor`).
+laws can't see is a column that was made with later rows before it came here: see `audit_features` in
+`evaluation.feature_leaks`, and the data doctor (`series.doctor`).
 """
 
 from collections.abc import Callable, Iterable
@@ -242,15 +242,47 @@ class LeakAudit:
         return {"model": self.model, "leaks": len(self.leaks), "trials": [vars(trial) for trial in self.trials]}
 
 
-def audit_case(case: Case, laws: Iterable[Law] = LAWS) -> LeakAudit:
-    """Try the laws on a case."""
+def audit_case(case: Case, laws: Iterable[Law] = LAWS, tried: Callable[[], object] = lambda: None) -> LeakAudit:
+    """Try the laws on a case.
+
+    Args:
+        case: what they are tried on.
+        laws: which.
+        tried: called after each of them.
+    """
     from threadpoolctl import threadpool_limits
 
     case.recipe.load_libraries()
+    trials: list[Trial] = []
     # BLAS on one thread: how its sums are cut, and so the last bit, would depend on the number of cores otherwise.
     with threadpool_limits(1, user_api="blas"):
-        trials = tuple(trial for law in laws for trial in law(case))
-    return LeakAudit(_name(case.recipe), trials)
+        for law in laws:
+            trials += law(case)
+            tried()
+    return LeakAudit(_name(case.recipe), tuple(trials))
+
+
+def make_case(
+    model: str | Recipe | Callable[..., Any],
+    series: Series,
+    target: str,
+    *,
+    features: Iterable[str] | None = None,
+    lookback: int = 7,
+    horizon: int = 1,
+    stride: int = 1,
+    split: Split | None = None,
+    calendar: bool = False,
+    seed: int = 0,
+) -> Case:
+    """The case of one model on one series; arguments and errors are those of `audit_model`."""
+    refuse_text([target], series.columns, series.left_out)
+    require_column(target, series.columns)
+    recipe = as_recipe(model)
+    columns = series.columns if features is None else series.select(features).columns
+    split = split or split_by_fractions(len(series))
+    exam = Exam(target, horizon, split, stride, series.filled_rows(target))
+    return Case(recipe, series, exam, columns, lookback if recipe.reads_window else 1, calendar, seed=seed)
 
 
 def audit_model(
@@ -261,6 +293,7 @@ def audit_model(
     features: Iterable[str] | None = None,
     lookback: int = 7,
     horizon: int = 1,
+    stride: int = 1,
     split: Split | None = None,
     calendar: bool = False,
     seed: int = 0,
@@ -273,6 +306,7 @@ def audit_model(
         target: the column to forecast.
         features: globs of the columns to read; all of them without it.
         lookback, horizon: lengths of a window's inputs and outputs.
+        stride: steps from one origin to the next.
         split: the parts; 80, 10 and 10 % of the rows without it.
         calendar: whether to read sine and cosine of the day of the year too.
         seed: of whatever is random.
@@ -284,12 +318,20 @@ def audit_model(
     >>> audit_model("ridge", backsight.load("seattle"), "temp_max", lookback=3).leaks
     ()
     """
-    refuse_text([target], series.columns, series.left_out)
-    require_column(target, series.columns)
-    recipe = as_recipe(model)
-    columns = series.columns if features is None else series.select(features).columns
-    exam = Exam(target, horizon, split or split_by_fractions(len(series)), unknown=series.filled_rows(target))
-    return audit_case(Case(recipe, series, exam, columns, lookback if recipe.reads_window else 1, calendar, seed=seed))
+    return audit_case(
+        make_case(
+            model,
+            series,
+            target,
+            features=features,
+            lookback=lookback,
+            horizon=horizon,
+            stride=stride,
+            split=split,
+            calendar=calendar,
+            seed=seed,
+        )
+    )
 
 
 def _name(recipe: Recipe) -> str:
@@ -304,8 +346,8 @@ def _replaced(series: Series, first: int, values: Any) -> Series:
 
 
 def _two(part: range) -> tuple[int, int]:
-    """A first origin and one in the middle, whose targets lie in this part."""
-    return part.start - 1, part.start - 1 + len(part) // 2
+    """Two origins within this part, a third and two thirds into it."""
+    return part.start + len(part) // 3, part.start + 2 * len(part) // 3
 
 
 def _with_enough_before(origins: Origins, forecaster: Forecaster) -> Origins:

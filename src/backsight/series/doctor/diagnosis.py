@@ -1,6 +1,5 @@
 """The audit of a table: every check, and a copy with what can't be so left empty."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from backsight.series.doctor.table import Table, read_table
 from backsight.series.doctor.target import check_target
 from backsight.series.doctor.values import check_far_off, check_possible, check_sentinels
 from backsight.series.read import CsvCells
-from backsight.series.series import Series
+from backsight.series.series import Series, day
 
 #: Checks of values, each given what the earlier ones left.
 CHECKS = (check_sentinels, check_possible, check_sunshine, check_order, check_far_off, check_still, check_copied)
@@ -93,6 +92,14 @@ class Diagnosis:
         begun = numbers.notna().to_numpy().argmax(axis=0)
         return None if not len(begun) else numbers.index[int(begun.max())]
 
+    def mask_record(self, suspect: bool = False) -> dict[str, Any]:
+        """What a mask empties, as plain values: number of cells by column, and where the rest can be read from."""
+        first, begin = self.first_full_row(suspect), None
+        if first is not None and first > self.table.times.min():
+            begin = day(first)
+        cells = {column: len(rows) for column, rows in self.masked_rows(suspect).items()}
+        return {"cells": cells, "suspect": suspect, "read_from": begin}
+
     def record(self) -> dict[str, Any]:
         """The diagnosis as plain values."""
         table = self.table
@@ -150,13 +157,3 @@ def audit(
     if target is not None:
         found += check_target(seen, target)
     return Diagnosis(table, target, tuple(sorted(found, key=lambda f: _RANK[f.severity])))
-
-
-def masked_summary(rows: dict[str, Sequence[int]]) -> str:
-    """How many cells of which columns a mask empties.
-
-    >>> masked_summary({"a": (1, 2), "b": (7,)})
-    '3 cells: 2 of a, 1 of b'
-    """
-    total = sum(len(r) for r in rows.values())
-    return f"{total:,} cell{'' if total == 1 else 's'}: " + ", ".join(f"{len(r):,} of {c}" for c, r in rows.items())

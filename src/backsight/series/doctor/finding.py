@@ -1,6 +1,6 @@
 """What a check reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,9 @@ from backsight.series.series import day
 
 #: wrong: it can't be so. suspect: it can, and hardly is. note: good to know.
 Severity = Literal["wrong", "suspect", "note"]
+
+#: So many times are listed one by one.
+FEW = 3
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,8 @@ class Finding:
 
     @property
     def when(self) -> str:
-        """First and last time, for people."""
-        times = self.times
-        if not times:
-            return ""
-        return day(times[0]) if len(times) == 1 else f"{day(times[0])} .. {day(times[-1])}"
+        """The times for people; see `span`."""
+        return span(self.times)
 
     def record(self) -> dict[str, Any]:
         """The finding as plain values, with every date."""
@@ -82,6 +82,7 @@ class Finding:
             "first": day(times[0]) if times else None,
             "last": day(times[-1]) if times else None,
             "count": self.count,
+            "when": self.when,
             "seen": self.seen,
             "rule": self.rule,
             "advice": self.advice,
@@ -132,6 +133,17 @@ class Observed:
         for cells in (c for f in findings for c in f.cells if c.column):
             numbers.loc[np.isin(self.rows, cells.rows), cells.column] = np.nan
         return Observed(self.times, self.rows, numbers, self.units)
+
+
+def span(times: Sequence[pd.Timestamp] | pd.DatetimeIndex) -> str:
+    """Times for people: each of them if they are few, else the first and the last.
+
+    >>> span(pd.date_range("2020-01-30", periods=2)), span(pd.date_range("2020-01-01", periods=9))
+    ('2020-01-30, 2020-01-31', '2020-01-01 .. 2020-01-09')
+    """
+    if len(times) > FEW:
+        return f"{day(times[0])} .. {day(times[-1])}"
+    return ", ".join(map(day, times))
 
 
 def show_values(values: NDArray[np.float64]) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from backsight.series.doctor.finding import Finding, Observed
+from backsight.series.doctor.finding import Finding, Observed, span
 
 _LOW, _MIDDLE, _HIGH = ("min", "minimum"), ("mean", "avg", "average"), ("max", "maximum")
 
@@ -44,8 +44,9 @@ def check_order(seen: Observed) -> list[Finding]:
             values, limits = seen.column(low), seen.column(high)
             above = values > limits + 1e-9 * np.maximum(np.abs(limits), 1.0)  # no rounding error
             if above.any():
-                times = np.count_nonzero(above)
-                said.append(f"{low} above {high} in {times:,} row{'' if times == 1 else 's'}")
+                times = seen.times[above]
+                rows = f"{len(times):,} row{'' if len(times) == 1 else 's'}"
+                said.append(f"{low} above {high} in {rows} ({span(times)})")
                 bad[low] |= above
                 bad[high] |= above
         if said:

@@ -18,8 +18,10 @@ from backsight.series.series import day
 _STILL, _AT_MEAN, _COPIED = 1e-9, 1e-4, 1e-6
 #: A value counts as the mean if it lies so near to it, in standard deviations.
 _NEAR = 0.1
-#: Values on either side that say how long an ordinary value of that size stays.
-_NEIGHBOURS = 5
+#: Rows near the mean from which on they tell how long a value stays there.
+_ENOUGH = 20
+#: Share of the rows from which on a value is a common one.
+_COMMON = 0.01
 
 
 def check_still(seen: Observed) -> list[Finding]:
@@ -61,9 +63,14 @@ def check_still(seen: Observed) -> list[Finding]:
 def still_rows(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Rows of stretches at the column's mean, and of other stretches, that are too long for chance; shape (rows,) both.
 
-    If a value stays with probability p, of n chances to begin there are n p^(length - 1) such stretches by chance.
-    For a value at the mean p is that of values near it (else the filled gaps would excuse each other); for any other
-    it is its own, for at the ends of a scale (no rain, sky overcast, humidity 100 %) values stay.
+    If a value stays with probability p, of n rows with it there are n p^(length - 1) such stretches by chance. Near the
+    mean p and n are those of all values there (else the filled gaps would excuse each other). For any other value they
+    are its own; and a common value at the end of a scale (no rain, sky overcast, humidity 100 %) may stay as it likes.
+
+    >>> values = np.random.default_rng(0).normal(size=100).round(2)
+    >>> values[40:50] = 1.23
+    >>> still_rows(values)[1].nonzero()[0]
+    array([40, 41, 42, 43, 44, 45, 46, 47, 48, 49])
     """
     at_mean, still = np.zeros(len(values), dtype=bool), np.zeros(len(values), dtype=bool)
     known = values[np.isfinite(values)]
@@ -74,17 +81,19 @@ def still_rows(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[
     distinct, place = np.unique(level, return_inverse=True)
     rows, repeats = np.bincount(place, lengths), np.bincount(place, lengths - 1)  # of each distinct value
     usual = repeats.sum() / rows.sum()
-    near_mean = (np.abs(level - known.mean()) <= _NEAR * known.std()) & (level != 0)
+    near = (np.abs(distinct - known.mean()) <= _NEAR * known.std()) & (distinct != 0)
+    ends = ((distinct == known.min()) | (distinct == known.max())).nonzero()[0]
     for run in np.flatnonzero((lengths >= 3) & np.isfinite(level)):
         one, length = place[run], int(lengths[run])
-        stretch = slice(begins[run], begins[run] + length)
-        around = np.arange(max(0, one - _NEIGHBOURS), min(len(distinct), one + _NEIGHBOURS + 1))
-        around = around[around != one]
-        stays = (repeats[around].sum() + 0.5) / (rows[around].sum() + 1.0)
-        if near_mean[run] and max(rows[one] - length, 1) * stays ** (length - 1) < _AT_MEAN:
+        stretch, others = slice(begins[run], begins[run] + length), rows[one] - length
+        beside = near & (np.arange(len(distinct)) != one)
+        stays = (repeats[beside].sum() + 0.5) / (rows[beside].sum() + 1.0)
+        told = rows[beside].sum() >= _ENOUGH  # a column of few levels (months, tariffs) has no others near its mean
+        if near[one] and told and max(rows[near].sum() - length, 1) * stays ** (length - 1) < _AT_MEAN:
             at_mean[stretch] = True
             continue
-        others = rows[one] - length
+        if one in ends and others >= _COMMON * len(known):
+            continue
         # Five more rows of a column's usual habit, for a value that is seldom seen outside of this stretch.
         own = (repeats[one] - (length - 1) + 5 * usual + 0.5) / (others + 6.0)
         if max(others, 1) * own ** (length - 1) < _STILL:
@@ -136,8 +145,11 @@ def copied_blocks(values: NDArray[np.float64]) -> list[tuple[int, int, int]]:
     if count < 2 * need:
         return []
     place = pd.Series(_block_hashes(codes, need))
+    # A block that mostly stands still is like many others of its kind.
+    moves = np.append(False, codes[1:] != codes[:-1])
+    lively = np.convolve(moves, np.ones(need), "valid") >= need / 2
     unknown = np.convolve(~np.isfinite(values), np.ones(need), "valid") > 0
-    twice = np.flatnonzero(place.duplicated(keep=False).to_numpy() & ~unknown)
+    twice = np.flatnonzero(place.duplicated(keep=False).to_numpy() & lively & ~unknown)
     if not len(twice) or len(twice) > 0.1 * count:
         return []
     first_of: dict[int, int] = {}

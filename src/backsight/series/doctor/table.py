@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backsight.errors import ColumnError, DataError
+from backsight.errors import ColumnError, DataError, SettingError
 from backsight.series.catalogue import CATALOGUE, Dataset, fetch
 from backsight.series.doctor.finding import Observed
 from backsight.series.from_frame import Where, coerce_times, find_time_column
@@ -65,6 +65,7 @@ def read_table(
     Raises:
         DataError: it can't be read as a table at all: fields are missing, no column holds numbers.
         ColumnError: there is no column of times.
+        SettingError: options were given for a catalogue dataset.
     """
     if isinstance(source, Series):
         return _table(source.name, _cells_of_series(source), str(source.times.name or "time"), None, source.units)
@@ -72,6 +73,8 @@ def read_table(
         cells, time = _cells_of_frame(source, time)
         return _table("frame", cells, time, time_format, {})
     dataset = CATALOGUE.get(str(source))
+    if dataset and (time, time_format, encoding) != (None, None, "utf-8"):
+        raise SettingError(f"{dataset.name!r} is a dataset of the catalogue, read as it is published.")
     path = fetch(dataset) if dataset else Path(source)
     check_is_file(path)
     if path.suffix.lower() in (".parquet", ".pq"):

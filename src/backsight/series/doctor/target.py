@@ -20,9 +20,9 @@ def check_target(seen: Observed, target: str) -> list[Finding]:
     found = []
     for column in seen.columns:
         values = seen.column(column)
-        if column == target or np.isfinite(values).sum() < 60 or np.isfinite(y).sum() < 60:
-            continue
         known = np.isfinite(values) & np.isfinite(y)
+        if column == target or known.sum() < 60 or np.ptp(values[known]) == 0:
+            continue
         if unexplained(values[known], y[known, None]) < _SAME:
             found.append(_same(seen, column, target))
             continue

@@ -150,10 +150,14 @@ def far_off(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _same_negative(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """One negative number, seen twice or more, clearly apart from the others, of which none is negative."""
     negative = values < 0
-    repeated = negative.sum() >= 2 and np.ptp(values[negative]) == 0
-    few = negative.sum() <= 0.05 * np.isfinite(values).sum()
-    return negative if repeated and few else np.zeros(len(values), dtype=bool)
+    nothing = np.zeros(len(values), dtype=bool)
+    distinct = np.unique(values[np.isfinite(values) & ~negative])
+    if negative.sum() < 2 or np.ptp(values[negative]) > 0 or negative.sum() > 0.05 * len(values) or len(distinct) < 3:
+        return nothing
+    usual = np.diff(distinct[: len(distinct) // 2 + 1]).max()
+    return negative if distinct[0] - values[negative][0] > 3 * usual else nothing
 
 
 def _others(values: NDArray[np.float64], bad: NDArray[np.bool_]) -> str:
