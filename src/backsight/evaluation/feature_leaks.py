@@ -7,6 +7,7 @@ import pandas as pd
 
 from backsight.evaluation.leaks import LeakAudit, Trial
 from backsight.series.series import Series, day
+from backsight.windows.split import split_by_fractions
 
 
 def audit_features(
@@ -24,19 +25,20 @@ def audit_features(
     Args:
         function: from a frame of numbers by time to a frame with the same times, or fewer of them.
         series: the data.
-        origins: row numbers; a half, three quarters and nine tenths of the rows without it.
+        origins: row numbers; without it five from the last training row of the usual split on (what was fitted to
+            training rows leaks nothing), and up to five later rows with empty cells, where filling shows.
 
-    >>> table = pd.DataFrame({"y": [1.0, 4, 2, 8, 5, 7, 3, 6]}, index=pd.date_range("2020-01-01", periods=8))
+    >>> table = pd.DataFrame({"y": np.arange(10.0) ** 2}, index=pd.date_range("2020-01-01", periods=10))
     >>> audit_features(lambda frame: frame.rolling(3).mean(), table).leaks
     ()
     >>> audit_features(lambda frame: frame.rolling(3, center=True).mean(), table).leaks[0].leak
-    'y at 2020-01-04 was 5 and became nan. 1 of its 4 values up to then changed.'
+    'y at 2020-01-08 was 49.6667 and became nan. 1 of its 8 values up to then changed.'
     """
     frame = series if isinstance(series, pd.DataFrame) else _as_frame(series)
     whole = function(frame.copy())
     rng = np.random.default_rng(0)
     trials = []
-    for origin in origins if origins is not None else (len(frame) // 2 - 1, 3 * len(frame) // 4, 9 * len(frame) // 10):
+    for origin in origins if origins is not None else _telling_origins(frame):
         last = frame.index[origin]
         changed = frame.copy()
         spread = frame.std().to_numpy() + 1.0
@@ -48,6 +50,15 @@ def audit_features(
             tried = f"Every row after {day(last)} was {what}: features up to then must stay the same."
             trials.append(Trial("features", tried, leak))
     return LeakAudit(getattr(function, "__name__", type(function).__name__), tuple(trials))
+
+
+def _telling_origins(frame: pd.DataFrame) -> list[int]:
+    rows = len(frame)
+    learnt = split_by_fractions(rows).train.stop
+    spread = np.linspace(learnt - 1, rows - 2, 5).astype(int)
+    empty = np.flatnonzero(frame.isna().any(axis=1).to_numpy()[:-1])
+    empty = empty[empty >= learnt - 1]
+    return sorted({*spread.tolist(), *empty[np.linspace(0, len(empty) - 1, min(len(empty), 5)).astype(int)].tolist()})
 
 
 def _as_frame(series: Series) -> pd.DataFrame:

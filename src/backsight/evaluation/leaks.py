@@ -108,62 +108,74 @@ Law = Callable[[Case], list[Trial]]
 
 
 def poison_after_training(case: Case) -> list[Trial]:
-    """Whatever follows the training rows may be NaN: windows, scaling and fitted weights stay the same."""
+    """Whatever follows the training rows may change at will: windows, scaling and fitted weights stay the same.
+
+    Tried with NaN, which nothing survives that sums it up, and with other numbers, which choose where NaN can't.
+    """
     law, split = "poison after training", case.exam.split
     learn, check, _ = case.clean
-    spoilt = case.parts(_replaced(case.series, split.train.stop, np.nan))[0]
+    seen = _all_windows(case)
+    before = case.forecaster.predict(seen)
     last = day(case.series.times[split.train.stop - 1])
-    done = f"Every value after the last training row ({last}) was made NaN"
-    scaling = Trial(law, f"{done}: training windows and scaling must stay the same.", _scaling_leak(learn, spoilt))
-    # Ridge and trees choose by validation, so they are given the clean one; networks keep the last epoch.
-    again = case.fit(spoilt, check, case.blind)
-    seen = learn.at(_with_enough_before(learn.origins, case.forecaster))
-    before, after = case.forecaster.predict(seen), again.predict(seen)
-    fitted = f"{done} and the model fitted anew: its forecasts on the training rows must stay the same."
-    return [scaling, Trial(law, fitted, _difference(seen, before, after))]
+    trials = []
+    for what, spoilt in _spoilt(case, split.train.stop):
+        other = case.parts(spoilt)[0]
+        done = f"Every value after the last training row ({last}) was replaced by {what}"
+        same = f"{done}: training windows and scaling must stay the same."
+        trials.append(Trial(law, same, _scaling_leak(learn, other)))
+        # Ridge and trees choose by validation, so they are given the clean one; networks keep the last epoch.
+        after = case.fit(other, check, case.blind).predict(seen)
+        same = f"{done} and the model fitted anew: its forecasts on the true rows must stay the same."
+        trials.append(Trial(law, same, _difference(seen, before, after)))
+    return trials
 
 
 def poison_after_validation(case: Case) -> list[Trial]:
-    """Test rows may be NaN: what was chosen by validation (when to stop, which weights) stays the same."""
+    """Test rows may change at will: what was chosen by validation (when to stop, which weights) stays the same.
+
+    Tried with NaN and with other numbers.
+    """
     split = case.exam.split
     learn, check, _ = case.clean
-    learn_spoilt, check_spoilt, _ = case.parts(_replaced(case.series, split.test.start, np.nan))
+    seen = _all_windows(case)
     one = case.fit(learn, check, case.choosing)
-    other = case.fit(learn_spoilt, check_spoilt, case.choosing)
-    leak = _difference(check, one.predict(check), other.predict(check))
-    if one.history != other.history:
-        leak = f"Training took another course: {_epochs(one)} epochs became {_epochs(other)}. {leak}".strip()
+    before = one.predict(seen)
     first = day(case.series.times[split.test.start])
-    tried = (
-        f"Every value from the first test row ({first}) on was made NaN and the model fitted anew, choosing by "
-        f"validation: when it stops and its validation forecasts must stay the same."
-    )
-    return [Trial("sealed test", tried, leak)]
+    trials = []
+    for what, spoilt in _spoilt(case, split.test.start):
+        learn_spoilt, check_spoilt, _ = case.parts(spoilt)
+        other = case.fit(learn_spoilt, check_spoilt, case.choosing)
+        leak = _difference(seen, before, other.predict(seen))
+        if one.history != other.history:
+            leak = f"Training took another course: {_epochs(one)} epochs became {_epochs(other)}. {leak}".strip()
+        tried = (
+            f"Every value from the first test row ({first}) on was replaced by {what} and the model fitted anew, "
+            f"choosing by validation: when it stops, and its forecasts on the true rows, must stay the same."
+        )
+        trials.append(Trial("sealed test", tried, leak))
+    return trials
 
 
 def change_after_origin(case: Case) -> list[Trial]:
     """Values after an origin may change at will: forecasts up to it stay bit-identical.
 
-    Tried at the last training row, and at two rows of validation and of test each; once with other numbers, once with
-    NaN.
+    Tried at the last training row, and at two rows of validation and of test each; once with NaN, once with other
+    numbers.
     """
     series, split = case.series, case.exam.split
-    rng = np.random.default_rng(case.seed)
     view = case.view(series)
     trials = []
     for origin in (split.train.stop - 1, *_two(split.validation), *_two(split.test)):
         first = max(case.lookback, case.forecaster.steps_back) - 1
         windows = view.show(series, np.arange(first, origin + 1, dtype=np.int32))
         before = case.forecaster.predict(windows)
-        spread = 10 * (series.values.std(axis=0) + 1.0)
-        others = series.values.mean(axis=0) + spread * rng.standard_normal(series.values[origin + 1 :].shape)
         leaks = []
-        for what, values in (("other numbers", others), ("NaN", np.nan)):
-            changed = view.show(_replaced(series, origin + 1, values), windows.origins)
+        for what, spoilt in _spoilt(case, origin + 1):
+            changed = view.show(spoilt, windows.origins)
             if difference := _difference(windows, before, case.forecaster.predict(changed)):
                 leaks.append(f"With {what}: {difference}")
         tried = (
-            f"Every value after {day(series.times[origin])} was replaced, by other numbers and by NaN: the "
+            f"Every value after {day(series.times[origin])} was replaced, by NaN and by other numbers: the "
             f"{len(windows):,} forecasts up to then must stay the same."
         )
         trials.append(Trial("future of an origin", tried, " ".join(leaks)))
@@ -338,20 +350,31 @@ def _name(recipe: Recipe) -> str:
     return recipe_name(recipe) if recipe.family in (*FAMILIES, "own") else recipe.family
 
 
-def _replaced(series: Series, first: int, values: Any) -> Series:
-    """The series with every value from row `first` on replaced."""
-    changed = series.values.copy()
-    changed[first:] = values
-    return replace(series, values=changed)
+def _spoilt(case: Case, first: int) -> list[tuple[str, Series]]:
+    """The series with every value from row `first` on replaced, twice; and by what."""
+    series, rng = case.series, np.random.default_rng(case.seed)
+    spread = 10 * (series.values.std(axis=0) + 1.0)
+    others = series.values.mean(axis=0) + spread * rng.standard_normal(series.values[first:].shape)
+    spoilt = []
+    for what, values in (("NaN", np.nan), ("other numbers", others)):
+        changed = series.values.copy()
+        changed[first:] = values
+        spoilt.append((what, replace(series, values=changed)))
+    return spoilt
+
+
+def _all_windows(case: Case) -> Windows:
+    """Training, validation and test windows of the true series, as far as the forecaster can look back from them.
+
+    Test windows too: who has learnt test targets by heart shows it there.
+    """
+    origins = np.concatenate([part.origins for part in case.clean])
+    return case.clean[0].at(origins[origins + 1 >= case.forecaster.steps_back])
 
 
 def _two(part: range) -> tuple[int, int]:
     """Two origins within this part, a third and two thirds into it."""
     return part.start + len(part) // 3, part.start + 2 * len(part) // 3
-
-
-def _with_enough_before(origins: Origins, forecaster: Forecaster) -> Origins:
-    return origins[origins + 1 >= forecaster.steps_back]
 
 
 def _epochs(forecaster: Forecaster) -> int:

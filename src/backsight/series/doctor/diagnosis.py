@@ -148,8 +148,9 @@ def audit(
     table = read_table(source, time=time, time_format=time_format, encoding=encoding)
     if target is not None:
         require_column(target, tuple(table.numbers.columns))
-    found = check_times(table) + check_contents(table)
-    seen = table.observed()
+    of_contents = check_contents(table)
+    found = check_times(table) + of_contents
+    seen = table.observed().without(of_contents)
     for check in CHECKS:
         of_values = check(seen)
         seen = seen.without(of_values)

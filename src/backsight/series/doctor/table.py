@@ -135,6 +135,8 @@ def _cells_of_series(series: Series) -> CsvCells:
 
 def _cells_of_frame(frame: pd.DataFrame, time: str | None) -> tuple[CsvCells, str | None]:
     """The cells of a frame as text, and the name of its column of times: the one named, else its index of dates."""
+    if not len(frame):
+        raise DataError("The table has no rows. There is nothing to audit.")
     if isinstance(frame.index, pd.DatetimeIndex) and time is None:
         time = str(frame.index.name or "time")
         frame = frame.rename_axis(time).reset_index()
@@ -145,6 +147,8 @@ def _cells_of_frame(frame: pd.DataFrame, time: str | None) -> tuple[CsvCells, st
 
 def _as_text(frame: pd.DataFrame) -> CsvCells:
     """A frame as a CSV file would hold it; numbers in as many digits as they need."""
+    if frame.columns.nlevels > 1 or frame.columns.has_duplicates:
+        raise DataError("The columns of a table need one name each, of one level. Rename them first.")
     columns = [["" if pd.isna(v) else str(v) for v in frame[c].tolist()] for c in frame]
     rows = [list(row) for row in zip(*columns, strict=True)]
     return CsvCells([str(c) for c in frame], rows, [], ",")
