@@ -11,13 +11,13 @@ from backsight.evaluation.leaks import (
     Law,
     alone_or_together,
     change_after_origin,
-    order_leaks,
     poison_after_training,
     poison_after_validation,
 )
 from backsight.models.recipe import Forecaster, Recipe
 from backsight.training.history import History
 from backsight.training.plan import Plan
+from backsight.windows.order import order_leaks
 from backsight.windows.split import Split, split_by_fractions
 from conftest import HORIZON, LOOKBACK, STEPS, make_toy
 

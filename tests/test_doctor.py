@@ -195,12 +195,12 @@ def ordinary(seed: int = 0, rows: int = 1500) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_found_in_ordinary_columns(seed):
     assert [(f.check, f.columns, f.seen) for f in audit(ordinary(seed), "units").findings] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     code=st.sampled_from([-99.0, -999.0, 9999.0, -9999.0, 99999.0, -32768.0]),
     scale=st.sampled_from([1.0, 0.1, 0.01]),
@@ -333,8 +333,8 @@ def test_the_target_under_another_name_is_a_note():
 
 
 def hourly(zone: str, freq: str, written: str) -> pd.DataFrame:
-    """Two years of a place's clock, as its files write it."""
-    times = pd.date_range("2020-01-01", "2021-12-31", freq=freq, tz=zone)
+    """A year of a place's clock, as its files write it."""
+    times = pd.date_range("2021-01-01", "2021-12-31", freq=freq, tz=zone)
     values = np.random.default_rng(0).normal(100, 5, len(times))
     return pd.DataFrame({"load": values}, index=times.tz_localize(None) if written == "local" else times)
 
@@ -342,8 +342,8 @@ def hourly(zone: str, freq: str, written: str) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("zone", "changes"),
     [
-        ("Europe/Berlin", ["2020-03-29", "2020-10-25", "2021-03-28", "2021-10-31"]),
-        ("US/Pacific", ["2020-03-08", "2020-11-01", "2021-03-14", "2021-11-07"]),
+        ("Europe/Berlin", ["2021-03-28", "2021-10-31"]),
+        ("US/Pacific", ["2021-03-14", "2021-11-07"]),
     ],
 )
 @pytest.mark.parametrize("freq", ["h", "30min"])
@@ -396,7 +396,7 @@ def test_all_that_a_strict_reader_refuses_is_reported_at_once(tmp_path):
     assert next(f["seen"] for f in record["findings"] if f["check"] == "no time").endswith("first at line 12")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     gone=st.sets(st.integers(1, 78), max_size=6),
     twice=st.sets(st.integers(0, 79), max_size=6),

@@ -14,7 +14,6 @@ from backsight.evaluation.leaks import (
     Law,
     alone_or_together,
     change_after_origin,
-    order_leaks,
     poison_after_training,
     poison_after_validation,
 )
@@ -23,6 +22,7 @@ from backsight.models.recipe import Forecaster, Recipe, mean_squared
 from backsight.models.ridge import Ridge
 from backsight.series.doctor.diagnosis import audit
 from backsight.training.history import History
+from backsight.windows.order import order_leaks
 from backsight.windows.split import split_by_fractions
 from backsight.windows.windows import target_rows, window_origins
 from conftest import HORIZON, LOOKBACK

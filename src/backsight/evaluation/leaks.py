@@ -19,9 +19,9 @@ from backsight.models.registry import FAMILIES, as_recipe, recipe_name
 from backsight.series.columns import refuse_text, require_column
 from backsight.series.series import Series, day
 from backsight.training.plan import Plan
-from backsight.vocabulary import Origins, Outputs
+from backsight.vocabulary import Outputs
 from backsight.windows.split import Split, split_by_fractions
-from backsight.windows.windows import View, Windows, fit_view, target_rows
+from backsight.windows.windows import View, Windows, fit_view
 
 #: Runs all of its epochs and keeps the last, whatever the validation error is: weights know training rows alone.
 BLIND = Plan(epochs=2, patience=99, keep="last")
@@ -193,43 +193,6 @@ def alone_or_together(case: Case) -> list[Trial]:
 
 
 LAWS: tuple[Law, ...] = (poison_after_training, poison_after_validation, change_after_origin, alone_or_together)
-
-
-def order_leaks(
-    split: Split, lookback: int, horizon: int, origins_by_part: dict[str, Origins], gap: int | None = None
-) -> list[str]:
-    """What is wrong with the windows of the three parts; nothing if all is in order.
-
-    In every window input precedes target, within the series and within the part; the targets of one part follow those
-    of the one before by more than the gap; no origin stands twice or out of order.
-
-    Args:
-        split: rows that may be targets.
-        lookback, horizon: lengths of a window's inputs and outputs.
-        origins_by_part: row of each window's last input, for train, validation and test.
-        gap: rows that must lie between two parts; the split's own without it.
-
-    >>> split = Split(range(0, 8), range(8, 10), range(10, 12))
-    >>> origins = {"train": np.array([1, 8]), "validation": np.array([7, 8]), "test": np.array([9, 10])}
-    >>> order_leaks(split, lookback=2, horizon=1, origins_by_part=origins)[0]
-    'train: the target in row 9 lies outside its part'
-    """
-    leaks = []
-    gap = split.gap if gap is None else gap
-    for name, origins in origins_by_part.items():
-        rows, part = target_rows(origins, horizon), split.parts[name]
-        if len(origins) and origins.min() < lookback - 1:
-            leaks.append(f"{name}: a window begins before the series")
-        if (np.diff(origins) <= 0).any():
-            leaks.append(f"{name}: windows stand twice, or not in time order")
-        outside = rows[(rows < part.start) | (rows >= part.stop)]
-        if outside.size:
-            leaks.append(f"{name}: the target in row {outside[0]} lies outside its part")
-    for earlier, later in (("train", "validation"), ("validation", "test"), ("train", "test")):
-        one, other = (target_rows(origins_by_part[part], horizon) for part in (earlier, later))
-        if one.size and other.size and other.min() - one.max() <= gap:
-            leaks.append(f"{later} does not follow {earlier} by more than a gap of {gap} rows")
-    return leaks
 
 
 @dataclass(frozen=True)
