@@ -135,7 +135,7 @@ def test_order_catches_parts_too_near():
     split = split_by_fractions(60, gap=3)
     near = {name: window_origins(part, 2, 1) for name, part in split.parts.items()}
     law_order(split, 3, 2, 1, near)
-    with pytest.raises(AssertionError, match="nearer than the gap"):
+    with pytest.raises(AssertionError, match="validation does not follow train by more than a gap of 3"):
         law_order(split, 3, 2, 1, {**near, "validation": near["validation"] - 1})
     with pytest.raises(AssertionError, match="before the series"):
         law_order(split, 3, 9, 1, near)
@@ -148,6 +148,6 @@ def test_a_scaler_that_sees_all_rows_is_caught(monkeypatch):
     def leaky(series, split, *arguments, **options):
         return fit_view(series, everything, *arguments, **options)
 
-    monkeypatch.setattr("laws.fit_view", leaky)
+    monkeypatch.setattr("backsight.evaluation.leaks.fit_view", leaky)
     with pytest.raises(AssertionError):
         law_poison_after_training(RECIPES["persistence"])

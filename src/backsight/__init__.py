@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from backsight.errors import (
         WindowError as WindowError,
     )
+    from backsight.evaluation.feature_leaks import audit_features as audit_features
+    from backsight.evaluation.leaks import LeakAudit as LeakAudit
+    from backsight.evaluation.leaks import audit_model as audit_model
     from backsight.models.recipe import Forecaster as Forecaster
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
@@ -56,6 +59,9 @@ if TYPE_CHECKING:
     from backsight.runs.lesson import run_lesson as run_lesson
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
     from backsight.series.catalogue import load as load
+    from backsight.series.doctor.diagnosis import Diagnosis as Diagnosis
+    from backsight.series.doctor.diagnosis import audit as audit
+    from backsight.series.doctor.finding import Finding as Finding
     from backsight.series.from_frame import from_frame as from_frame
     from backsight.series.read import read_series as read_series
     from backsight.series.series import Series as Series
@@ -78,8 +84,11 @@ _HOME = {
     "Comparison": "runs.compare",
     "DataError": "errors",
     "DatasetUnavailable": "errors",
+    "Diagnosis": "series.doctor.diagnosis",
     "ExamError": "errors",
+    "Finding": "series.doctor.finding",
     "Forecaster": "models.recipe",
+    "LeakAudit": "evaluation.leaks",
     "Lesson": "runs.lesson",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
@@ -90,6 +99,9 @@ _HOME = {
     "Split": "windows.split",
     "WindowError": "errors",
     "as_recipe": "models.registry",
+    "audit": "series.doctor.diagnosis",
+    "audit_features": "evaluation.feature_leaks",
+    "audit_model": "evaluation.leaks",
     "compare": "runs.compare",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",

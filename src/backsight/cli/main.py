@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from backsight import __version__
+from backsight.cli.audit import audit
 from backsight.cli.compare import compare
 from backsight.cli.describe import describe
 from backsight.cli.doctor import doctor
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, describe, models, data, doctor):
+for command in (lesson, compare, audit, describe, models, data, doctor):
     app.command()(command)
 
 

@@ -113,10 +113,7 @@ def parse_times(cells: pd.Series, form: str | None, where: Where) -> pd.Datetime
         DataError: a cell is not a time, or some have a time zone and others none; the message names the row.
         SettingError: `form` is no format.
     """
-    if pd.api.types.is_datetime64_any_dtype(cells):
-        parsed = cells
-    else:
-        parsed = _parse_text(cells.astype(str).str.strip(), form, where)
+    parsed = coerce_times(cells, form, where)
     bad = np.flatnonzero(parsed.isna().to_numpy())
     if len(bad):
         shown = "empty" if pd.isna(cells.iloc[bad[0]]) else repr(str(cells.iloc[bad[0]])[:40])
@@ -126,6 +123,18 @@ def parse_times(cells: pd.Series, form: str | None, where: Where) -> pd.Datetime
             f"--time-format, for example '%d/%m/%Y'."
         )
     return pd.DatetimeIndex(parsed)
+
+
+def coerce_times(cells: pd.Series, form: str | None, where: Where) -> pd.Series:
+    """What `parse_times` reads, with NaT where a cell is no time.
+
+    Raises:
+        DataError: some cells have a time zone and others none.
+        SettingError: `form` is no format.
+    """
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return cells
+    return _parse_text(cells.astype(str).str.strip(), form, where)
 
 
 def _parse_text(text: pd.Series, form: str | None, where: Where) -> pd.Series:

@@ -3,8 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from operator import or_
 from pathlib import Path
@@ -25,6 +26,23 @@ from backsight.series.series import Series
 #: What a cell without a value looks like, in lower case.
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 SEPARATORS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True, eq=False)
+class CsvCells:
+    """A CSV file before anything in it is understood.
+
+    Attributes:
+        header: the names of the columns.
+        rows: the cells of each row, as text.
+        lines: the line on which each row begins.
+        separator: between fields.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    separator: str
 
 
 def read_series(
@@ -58,12 +76,9 @@ def read_series(
         ColumnError: there is no column of times.
     """
     path = Path(path)
-    if path.is_dir():
-        raise DataError(f"{path} is a folder. Name a CSV or Parquet file.")
-    if not path.exists():
-        raise DataError(f"There is no file {path}. Name a CSV or Parquet file, or one of `backsight data`.")
+    check_is_file(path)
     if path.suffix.lower() in (".parquet", ".pq"):
-        frame = _read_parquet(path)
+        frame = read_parquet(path)
         where = _row
     else:
         frame, lines = _read_csv(path, time, time_format, encoding)
@@ -83,7 +98,24 @@ def read_series(
     )
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def check_is_file(path: Path) -> None:
+    """Make sure that there is a file to read.
+
+    Raises:
+        DataError: there is none, or a folder.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder. Name a CSV or Parquet file.")
+    if not path.exists():
+        raise DataError(f"There is no file {path}. Name a CSV or Parquet file, or one of `backsight data`.")
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """The table of a Parquet file, as it is.
+
+    Raises:
+        DataError: it is none.
+    """
     import pyarrow
 
     try:
@@ -94,10 +126,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path, time: str | None, time_format: str | None, encoding: str) -> tuple[pd.DataFrame, list[int]]:
     """The columns, typed, and the line number of each row."""
-    header, rows, lines = _read_rows(path, encoding)
+    source = read_rows(path, encoding)
+    header, rows, lines = source.header, source.rows, source.lines
     cells = dict(zip(header, zip(*rows, strict=True), strict=True))
     time_column = find_time_column(header, time)
-    if time_column is None and _looks_like_times(cells[header[0]]):
+    if time_column is None and looks_like_times(cells[header[0]]):
         time_column = header[0]
     typed: dict[str, object] = {}
     for name, column in cells.items():
@@ -109,7 +142,12 @@ def _read_csv(path: Path, time: str | None, time_format: str | None, encoding: s
     return (frame.set_index(time_column) if time is None and time_column else frame), lines
 
 
-def _read_rows(path: Path, encoding: str) -> tuple[list[str], list[list[str]], list[int]]:
+def read_rows(path: Path, encoding: str) -> CsvCells:
+    """The cells of a CSV file as text.
+
+    Raises:
+        DataError: the file is no CSV: fields are missing, quotes stay open, the encoding is another one.
+    """
     text = _decode(path, encoding)
     if not text.strip():
         raise DataError(f"{path} is empty. A CSV needs a header line and one row a step.")
@@ -142,7 +180,7 @@ def _read_rows(path: Path, encoding: str) -> tuple[list[str], list[list[str]], l
         raise DataError(f"Line {begun} of {path.name} is no CSV: {error} within the row that begins there.") from error
     if not rows:
         raise DataError(f"{path.name} has a header and no rows.")
-    return header, rows, lines
+    return CsvCells(header, rows, lines, separator)
 
 
 def _decode(path: Path, encoding: str) -> str:
@@ -173,7 +211,7 @@ def _check_header(path: Path, header: list[str]) -> None:
             f"The header of {path.name} names one column, {header[0]!r}. A series needs a column of times "
             f"and one of numbers, separated by comma, semicolon, tab or bar."
         )
-    if all(_is_number(name) or _is_date(name) for name in header):
+    if all(is_number(name) or _is_date(name) for name in header):
         raise DataError(f"The first line of {path.name} holds numbers. It must name the columns.")
     if "" in header:
         raise DataError(f"Column {header.index('') + 1} of {path.name} has no name in the header line.")
@@ -187,9 +225,9 @@ def _numbers(name: str, column: tuple[str, ...], lines: list[int]) -> object:
     if not any("_" in cell for cell in column):  # Python reads 1_000 as a number; a data file means text
         with suppress(ValueError):
             return np.array(column, dtype=np.str_).astype(np.float64)
-    numeric = [_is_number(cell) for cell in column]
+    numeric = [is_number(cell) for cell in column]
     missing = [cell.strip().lower() in MISSING for cell in column]
-    with_point = [_is_number(cell.replace(",", ".")) for cell in column]
+    with_point = [is_number(cell.replace(",", ".")) for cell in column]
     if not any(numeric) and not (any(with_point) and all(map(or_, with_point, missing))):
         return np.full(len(column), np.nan) if all(missing) else pd.Series(column, dtype=str)
     for row, cell in enumerate(column):
@@ -199,7 +237,12 @@ def _numbers(name: str, column: tuple[str, ...], lines: list[int]) -> object:
     return np.array([np.nan if m else float(c) for c, m in zip(column, missing, strict=True)])
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number (or infinity), written with a decimal point.
+
+    >>> is_number("-1.5e3"), is_number("1_000"), is_number("nan")
+    (True, False, False)
+    """
     try:
         float(cell)
     except ValueError:
@@ -211,8 +254,9 @@ def _is_date(cell: str) -> bool:
     return re.match(r"\d{4}[-/]\d\d", cell) is not None
 
 
-def _looks_like_times(column: tuple[str, ...]) -> bool:
-    return not _is_number(column[0]) and pd.to_datetime(column[0], errors="coerce") is not pd.NaT
+def looks_like_times(column: Sequence[str]) -> bool:
+    """Whether a column without a usual name holds times, by its first cell."""
+    return not is_number(column[0]) and pd.to_datetime(column[0], errors="coerce") is not pd.NaT
 
 
 def _row(row: int) -> str:
