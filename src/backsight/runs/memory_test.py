@@ -1,0 +1,172 @@
+"""Memory tests: which layer still finds a signal so many steps back."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import Any
+
+from backsight.errors import Interrupted, SettingError
+from backsight.evaluation.exam import Exam
+from backsight.runs.compare import Comparison, conclude
+from backsight.runs.entry import make_entries
+from backsight.runs.jobs import Outcome, carry_out
+from backsight.runs.progress import Progress, Silent
+from backsight.runs.study import Model, Study, check_count, choose_recipes
+from backsight.series.tasks import Task, adding_task, copy_task
+from backsight.training.plan import Plan
+from backsight.windows.scaling import ScaleName
+from backsight.windows.split import Split
+
+#: Tasks in which a signal stands a known number of steps back: from windows, seed and lag.
+LAGGED: Mapping[str, Callable[[int, int, int], Task]] = {
+    "copy": lambda windows, seed, lag: copy_task(windows + lag, seed, lag),
+    "adding": adding_task,
+}
+
+#: Networks that are tested if none is named.
+TESTED = "rnn,lstm,gru,cnn,attention,transformer"
+
+LAGS = (5, 10, 20, 50, 100, 200)
+
+#: Windows of each task: training, validation and test together.
+WINDOWS = 10_000
+
+#: Steps long enough for a signal to be found within the epochs, short enough for all of them to be safe.
+PLAN = Plan(learning_rate=0.005, epochs=30, patience=10)
+
+#: Skill from which a signal counts as found.
+FOUND = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryTest:
+    """What a memory test found.
+
+    Attributes:
+        task: copy or adding.
+        tasks: by lag.
+        comparisons: by lag; one entry a model. A lag of which nothing was finished is missing.
+        seeds: fits of each model.
+        seconds: that all of it took.
+        interrupted: whether Ctrl-C ended it early.
+    """
+
+    task: str
+    tasks: Mapping[int, Task]
+    comparisons: Mapping[int, Comparison]
+    seeds: int
+    seconds: float
+    interrupted: bool = False
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """As plain values: task, windows of each part, and `rows`: model, lag, and lists over seeds.
+
+        `mse` is the mean squared error on test windows; `skill` is 1 - mse / the variance of their targets: 1 for a
+        signal that is found, 0 for chance.
+        """
+        return {
+            "task": self.task,
+            "seeds": self.seeds,
+            "found_from": FOUND,
+            "seconds": round(self.seconds, 3),
+            "interrupted": self.interrupted,
+            "rows": [row for lag in self.comparisons for row in self._rows(lag)],
+        }
+
+    def _rows(self, lag: int) -> list[dict[str, Any]]:
+        comparison = self.comparisons[lag]
+        rows_of_test = comparison.exam.origins("test") + 1
+        variance = float(comparison.series.column(comparison.exam.target)[rows_of_test].var())
+        finished = {f.entry.name for f in comparison.fitted}
+        rows = []
+        for entry in comparison.entries:
+            if entry.name not in finished:
+                continue
+            members = comparison.members(entry.name)
+            scores = comparison.scores
+            errors = scores[scores["entry"] == entry.name]["test_rmse"].to_numpy() ** 2
+            rows.append(
+                {
+                    "model": entry.name.removesuffix(f"_{lag}"),
+                    "lag": lag,
+                    "parameters": members[0].forecaster.parameters,
+                    "train_windows": members[0].train_windows,
+                    "mse": [float(e) for e in errors],
+                    "skill": [float(1 - e / variance) for e in errors],
+                    "epochs": [m.forecaster.history.epochs if m.forecaster.history else 0 for m in members],
+                    "seconds": [round(m.seconds, 3) for m in members],
+                }
+            )
+        return rows
+
+
+def memory_test(
+    task: str = "copy",
+    lags: Iterable[int] = LAGS,
+    models: Iterable[Model] | str = TESTED,
+    *,
+    seeds: int = 3,
+    windows: int = WINDOWS,
+    plan: Plan = PLAN,
+    scale: ScaleName = "none",
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> MemoryTest:
+    """Let models look for a signal that stands a known number of steps back, farther and farther.
+
+    Each lag is a task of its own, with a lookback of just that lag; every seed of every model gets the same data.
+
+    Args:
+        task: "copy": the answer is the window's first step, all later ones are noise; "adding": the answer is the
+            sum of two marked steps of the window.
+        lags: numbers of steps, 2 or more for adding.
+        models: as in `compare`.
+        seeds: fits of each model that is random.
+        windows: of each task: 80 % to learn from, 10 % to choose by, 10 % to test on.
+        plan: how networks are trained.
+        scale: of the inputs and the target; as generated by default.
+        workers, progress: as in `compare`.
+
+    Raises:
+        SettingError: an unknown task, or a number outside its range.
+        RecipeError: no such model, or one that reads no window.
+        Interrupted: Ctrl-C came before anything was finished.
+
+    >>> found = memory_test("copy", [2, 3], ["ridge"], seeds=1, windows=200)
+    >>> [round(row["skill"][0], 2) for row in found.record["rows"]]
+    [1.0, 1.0]
+    """
+    began = perf_counter()
+    if task not in LAGGED:
+        raise SettingError(f"There is no task {task!r}. The tasks are {', '.join(LAGGED)}.")
+    check_count("windows", windows)
+    tasks = {check_count("lags", lag): LAGGED[task](windows, 0, lag) for lag in dict.fromkeys(lags)}
+    if not tasks:
+        raise SettingError("A memory test needs at least one lag.")
+    studies = {lag: study_of(of_lag, models, seeds=seeds, plan=plan, scale=scale) for lag, of_lag in tasks.items()}
+    jobs = {lag: study.jobs() for lag, study in studies.items()}
+    outcome = carry_out([job for of_lag in jobs.values() for job in of_lag], workers, progress or Silent())
+    results = iter(outcome.results)
+    comparisons = {}
+    for lag, study in studies.items():
+        of_lag = tuple(next(results) for _ in jobs[lag])
+        if any(fit is not None for of_job in of_lag for fit in of_job):
+            comparisons[lag] = conclude(study, Outcome(of_lag, outcome.interrupted), 0.0)
+    if not comparisons:
+        raise Interrupted
+    return MemoryTest(task, tasks, comparisons, seeds, perf_counter() - began, outcome.interrupted)
+
+
+def study_of(
+    task: Task, models: Iterable[Model] | str, *, seeds: int = 3, plan: Plan | None = None, scale: ScaleName = "none"
+) -> Study:
+    """A study of models on a task, with the lookback that reaches its answer; windows never cross blocks.
+
+    >>> study_of(adding_task(30, length=6), "gru").exam.stride
+    6
+    """
+    exam = Exam(task.target, 1, Split(*task.parts()), task.block)
+    entries = make_entries(choose_recipes(models, (), False), [task.lookback], task.features)
+    return Study(task.series, exam, tuple(entries), seeds, plan or Plan(), scale)
