@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -62,7 +63,10 @@ def plot_slopes(record: Record) -> Figure:
     for ax, entry in zip(panels.axes, entries, strict=True):
         slopes = _numbers(entry["slopes"])  # (lags, features)
         strongest = np.argsort(-slopes.max(axis=0), kind="stable")[:MOST_FEATURES]
-        image = ax.imshow(slopes[:, strongest].T, aspect="auto", cmap="viridis", interpolation="nearest")
+        top = max(float(slopes.max()), 1e-12)
+        norm = LogNorm(top / 1000, top)  # slopes fall by orders of magnitude, and that they do is what one looks for
+        image = ax.imshow(slopes[:, strongest].T, norm=norm, aspect="auto", cmap="viridis", interpolation="nearest")
+        image.cmap.set_bad(image.cmap(0.0))  # a slope of 0 has no logarithm
         ax.set_yticks(range(len(strongest)), [entry["inputs"][i] for i in strongest], fontsize="x-small")
         _lags_on_x(ax, len(slopes))
         ax.set(title=entry["name"], xlabel=f"lag ({record['step']})")
@@ -102,7 +106,10 @@ def plot_states(record: Record, ax: Axes | None = None) -> Axes:
 
 
 def plot_gates(record: Record) -> Figure:
-    """How far gates stand open over the window, a panel a layer: means and the middle 80 % over windows and units."""
+    """How far gates stand open over the window, a panel a layer.
+
+    Lines are means over windows, units and seeds; dotted are the 10th and 90th percentile over windows and units.
+    """
     layers = [
         (entry, layer, [t for t in entry["recurrent"] if t["layer"] == layer])
         for entry in record["entries"]
@@ -114,8 +121,9 @@ def plot_gates(record: Record) -> Figure:
             of_seeds = [t["gates"][name] for t in traces]
             steps = np.arange(-entry["lookback"] + 1, 1)
             mean, low, high = (np.mean([g[q] for g in of_seeds], axis=0) for q in ("mean", "low", "high"))
-            ax.plot(steps, mean, color=colour, lw=1.6, label=name)
-            ax.fill_between(steps, low, high, color=colour, alpha=0.12, lw=0)
+            ax.plot(steps, mean, color=colour, lw=1.8, label=name)
+            for edge in (low, high):
+                ax.plot(steps, edge, color=colour, lw=0.8, ls=":")
         ax.set(title=f"{entry['name']}, {layer}", xlabel=f"{record['step']} before the origin", ylim=(0, 1))
         _plain_axis(ax)
         ax.legend(frameon=False, fontsize="x-small", ncols=3, loc="lower center")
@@ -160,7 +168,7 @@ def plot_memory_test(record: Record, ax: Axes | None = None) -> Axes:
     for place, (model, colour) in enumerate(zip(models, _cycle(len(models)), strict=True)):
         rows = [row for row in record["rows"] if row["model"] == model and row["skill"]]
         lags = np.array([row["lag"] for row in rows], dtype=float)
-        means = [np.mean(row["skill"]) for row in rows]
+        means = [_numbers(row["skill"]).mean() for row in rows]
         ax.plot(lags, means, "-", color=colour, lw=1.8, label=model)
         nudge = 1 + 0.012 * (place - (len(models) - 1) / 2)  # or dots of models alike would hide each other
         for lag, row in zip(lags, rows, strict=True):

@@ -13,16 +13,18 @@ Record = dict[str, Any]
 FORGOTTEN = 0.01
 
 
+def memory_heading(record: Record) -> str:
+    """What the table of a memory profile shows."""
+    days, unit = record["validation"], f", {record['unit']}" if record["unit"] else ""
+    return (
+        f"How far back models look: {record['target']}, {days['windows']} validation windows, targets "
+        f"{days['first']} to {days['last']} (RMSE{unit})"
+    )
+
+
 def memory_table(record: Record) -> Table:
     """One line a model: its errors without any step and with all, and how far back it looks."""
-    days, unit = record["validation"], f", {record['unit']}" if record["unit"] else ""
-    table = Table(
-        title=escape(
-            f"How far back models look: {record['target']}, {days['windows']} validation windows, targets "
-            f"{days['first']} to {days['last']} (RMSE{unit})"
-        ),
-        title_justify="left", title_style="bold", box=None, pad_edge=False,
-    )  # fmt: skip
+    table = Table(box=None, pad_edge=False)
     for name in (
         "entry",
         "knowing no step",
@@ -64,7 +66,7 @@ def _one_model(entry: Record, record: Record) -> str:
             f"{name} has no skill to carry: knowing all of its {lookback} {record['step']} it is no better than "
             f"knowing none."
         )
-    seeds = f" ({_seeds(entry['carrying'])} over seeds)" if len(entry["carrying"]) > 1 else ""
+    seeds = f" ({_seeds(entry['carrying'])} over seeds)" if len(set(entry["carrying"])) > 1 else ""
     said = (
         f"{name} looks back {lags} of its {lookback} {record['step']}{seeds}: they carry 95 % of its skill. "
         f"Validation RMSE is {_number(curve[0])}{unit} knowing none of them, {_number(curve[lags])} with these, "
@@ -95,15 +97,17 @@ def _attention(entry: Record, step: str) -> str | None:
     return f"{entry['name']} gives half of its attention to the last {half} of its {entry['lookback']} {step}."
 
 
+def memory_test_heading(record: Record) -> str:
+    """What the table of a memory test shows."""
+    return (
+        f"Skill (1 - MSE/variance) in the {record['task']} task by lag: mean over {record['seeds']} seeds, and lowest to "
+        f"highest where they differ"
+    )
+
+
 def memory_test_table(record: Record) -> Table:
-    """Skill by model and lag: means over seeds, and the range."""
-    table = Table(
-        title=escape(
-            f"Skill (1 - MSE/variance) in the {record['task']} task by lag, over {record['seeds']} seeds: mean, lowest"
-            " to highest"
-        ),
-        title_justify="left", title_style="bold", box=None, pad_edge=False,
-    )  # fmt: skip
+    """Skill by model and lag."""
+    table = Table(box=None, pad_edge=False)
     table.add_column("model", no_wrap=True)
     lags = list(dict.fromkeys(row["lag"] for row in record["rows"]))
     for lag in lags:
@@ -123,7 +127,7 @@ def memory_test_sentences(record: Record) -> list[str]:
     said = [f"Found means a skill of {record['found_from']:g} or more with every seed; {task}."]
     for model in dict.fromkeys(row["model"] for row in record["rows"]):
         rows = [row for row in record["rows"] if row["model"] == model and row["skill"]]
-        found = [row["lag"] for row in rows if min(row["skill"]) >= record["found_from"]]
+        found = [row["lag"] for row in rows if None not in row["skill"] and min(row["skill"]) >= record["found_from"]]
         lost = [row for row in rows if row["lag"] not in found]
         if not lost:
             said.append(f"{model} finds it at every lag, up to {max(found)} steps (skill {_skill(rows[-1]['skill'])}).")
@@ -180,8 +184,12 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.1 else f"{value:.3g}"
 
 
-def _skill(skills: Sequence[float]) -> str:
-    if not skills:
+def _skill(skills: Sequence[float | None]) -> str:
+    """Mean, and lowest to highest where they differ."""
+    known = [s + 0.0 if abs(s) >= 0.005 else 0.0 for s in skills if s is not None]
+    if len(known) < len(skills):
+        return "failed"
+    if not known:
         return ""
-    low, high = f"{min(skills):.2f}", f"{max(skills):.2f}"
-    return f"{fmean(skills):.2f}" + (f" ({low} to {high})" if low != high else "")
+    low, high = f"{min(known):.2f}", f"{max(known):.2f}"
+    return f"{fmean(known):.2f}" + (f" ({low} to {high})" if low != high else "")

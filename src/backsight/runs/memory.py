@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from backsight.errors import Interrupted, RecipeError, SettingError
@@ -240,15 +242,36 @@ def _fit_and_look(
     return [look_back(fitted, windows, others, spread) for fitted in fits]
 
 
-def choose_entries(study: Study, names: Sequence[str]) -> Study:
-    """The study with only these entries, in its own order.
+def worth_a_look(study: Study, ranked: Sequence[str]) -> list[str]:
+    """The best network, and the best entry of each family that reads a window; in the order of the ranking.
+
+    Args:
+        study: whose entries they are.
+        ranked: names from best to worst; those that are no entry of the study (ensembles) are passed over.
+
+    >>> import backsight
+    >>> study = make_study(backsight.load("seattle"), "temp_max", models="rnn,lstm,dense", lookback=[3, 7])
+    >>> worth_a_look(study, ["lstm_3", "trees_7", "persistence", "trees_3", "rnn_7", "dense_3"])
+    ['lstm_3', 'trees_7', 'dense_3']
+    """
+    entries = {entry.name: entry for entry in study.entries if entry.recipe.reads_window}
+    best: dict[str, str] = {}
+    for name in ranked:
+        if name in entries:
+            best.setdefault(entries[name].recipe.family, name)
+    return list(best.values())
+
+
+def ranking_of(folder: Path) -> list[str]:
+    """Names of a run's entries, from best to worst on validation.
 
     Raises:
-        SettingError: there is none of that name.
+        SettingError: the folder has no leaderboard.
     """
-    from dataclasses import replace
-
-    known = [entry.name for entry in study.entries]
-    if unknown := [name for name in names if name not in known]:
-        raise SettingError(f"The run has no entry {unknown[0]!r}. Its entries are {', '.join(known)}.")
-    return replace(study, entries=tuple(entry for entry in study.entries if entry.name in names))
+    path = folder / "leaderboard.csv"
+    try:
+        return [str(name) for name in pd.read_csv(path)["entry"]]
+    except (OSError, KeyError, ValueError) as error:
+        raise SettingError(
+            f"{path} can't be read, so there is no telling which entries are best. Name some with --entries."
+        ) from error

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from backsight.errors import Interrupted, SettingError
 from backsight.evaluation.exam import Exam
-from backsight.runs.compare import Comparison, conclude
+from backsight.evaluation.metrics import rmse
 from backsight.runs.entry import make_entries
-from backsight.runs.jobs import Outcome, carry_out
+from backsight.runs.fit import Fitted
+from backsight.runs.jobs import carry_out
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import Model, Study, check_count, choose_recipes
 from backsight.series.tasks import Task, adding_task, copy_task
@@ -32,6 +36,9 @@ LAGS = (5, 10, 20, 50, 100, 200)
 #: Windows of each task: training, validation and test together.
 WINDOWS = 10_000
 
+#: With fewer there is nothing to test on.
+FEWEST = 100
+
 #: Steps long enough for a signal to be found within the epochs, short enough for all of them to be safe.
 PLAN = Plan(learning_rate=0.005, epochs=30, patience=10)
 
@@ -40,66 +47,70 @@ FOUND = 0.5
 
 
 @dataclass(frozen=True, eq=False)
+class Answer:
+    """What the seeds of one model answered at one lag.
+
+    Attributes:
+        model: its name with settings.
+        lag: steps back to the signal.
+        fitted: one a seed that was finished.
+        mse: mean squared error of each on the test windows, in the target's unit squared; infinite if it failed.
+        skill: 1 - mse / the variance of the test targets: 1 for a signal that is found, 0 for chance.
+    """
+
+    model: str
+    lag: int
+    fitted: tuple[Fitted, ...]
+    mse: tuple[float, ...]
+    skill: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class MemoryTest:
     """What a memory test found.
 
     Attributes:
         task: copy or adding.
-        tasks: by lag.
-        comparisons: by lag; one entry a model. A lag of which nothing was finished is missing.
+        answers: one a model and lag of which a fit was finished, lag by lag.
         seeds: fits of each model.
+        windows: of each task.
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it early.
     """
 
     task: str
-    tasks: Mapping[int, Task]
-    comparisons: Mapping[int, Comparison]
+    answers: tuple[Answer, ...]
     seeds: int
+    windows: int
     seconds: float
     interrupted: bool = False
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """As plain values: task, windows of each part, and `rows`: model, lag, and lists over seeds.
-
-        `mse` is the mean squared error on test windows; `skill` is 1 - mse / the variance of their targets: 1 for a
-        signal that is found, 0 for chance.
-        """
+        """As plain values: `rows` holds model, lag, and lists over seeds; a failed forecast has None for errors."""
         return {
             "task": self.task,
             "seeds": self.seeds,
+            "windows": self.windows,
             "found_from": FOUND,
             "seconds": round(self.seconds, 3),
             "interrupted": self.interrupted,
-            "rows": [row for lag in self.comparisons for row in self._rows(lag)],
+            "rows": [_row(answer) for answer in self.answers],
         }
 
-    def _rows(self, lag: int) -> list[dict[str, Any]]:
-        comparison = self.comparisons[lag]
-        rows_of_test = comparison.exam.origins("test") + 1
-        variance = float(comparison.series.column(comparison.exam.target)[rows_of_test].var())
-        finished = {f.entry.name for f in comparison.fitted}
-        rows = []
-        for entry in comparison.entries:
-            if entry.name not in finished:
-                continue
-            members = comparison.members(entry.name)
-            scores = comparison.scores
-            errors = scores[scores["entry"] == entry.name]["test_rmse"].to_numpy() ** 2
-            rows.append(
-                {
-                    "model": entry.name.removesuffix(f"_{lag}"),
-                    "lag": lag,
-                    "parameters": members[0].forecaster.parameters,
-                    "train_windows": members[0].train_windows,
-                    "mse": [float(e) for e in errors],
-                    "skill": [float(1 - e / variance) for e in errors],
-                    "epochs": [m.forecaster.history.epochs if m.forecaster.history else 0 for m in members],
-                    "seconds": [round(m.seconds, 3) for m in members],
-                }
-            )
-        return rows
+
+def _row(answer: Answer) -> dict[str, Any]:
+    histories = [one.forecaster.history for one in answer.fitted]
+    return {
+        "model": answer.model,
+        "lag": answer.lag,
+        "parameters": answer.fitted[0].forecaster.parameters,
+        "train_windows": answer.fitted[0].train_windows,
+        "mse": [e if isfinite(e) else None for e in answer.mse],
+        "skill": [s if isfinite(s) else None for s in answer.skill],
+        "epochs": [history.epochs if history else 0 for history in histories],
+        "seconds": [round(one.seconds, 3) for one in answer.fitted],
+    }
 
 
 def memory_test(
@@ -131,7 +142,7 @@ def memory_test(
 
     Raises:
         SettingError: an unknown task, or a number outside its range.
-        RecipeError: no such model, or one that reads no window.
+        RecipeError: no such model or setting.
         Interrupted: Ctrl-C came before anything was finished.
 
     >>> found = memory_test("copy", [2, 3], ["ridge"], seeds=1, windows=200)
@@ -141,22 +152,33 @@ def memory_test(
     began = perf_counter()
     if task not in LAGGED:
         raise SettingError(f"There is no task {task!r}. The tasks are {', '.join(LAGGED)}.")
-    check_count("windows", windows)
-    tasks = {check_count("lags", lag): LAGGED[task](windows, 0, lag) for lag in dict.fromkeys(lags)}
-    if not tasks:
+    if check_count("windows", windows) < FEWEST:
+        raise SettingError(
+            f"A memory test needs {FEWEST} windows or more, a tenth of them to test on; {windows} given."
+        )
+    studies = {
+        check_count("lags", lag): study_of(LAGGED[task](windows, 0, lag), models, seeds=seeds, plan=plan, scale=scale)
+        for lag in dict.fromkeys(lags)
+    }
+    asked = [(lag, study, job) for lag, study in studies.items() for job in study.jobs()]
+    if not asked:
         raise SettingError("A memory test needs at least one lag.")
-    studies = {lag: study_of(of_lag, models, seeds=seeds, plan=plan, scale=scale) for lag, of_lag in tasks.items()}
-    jobs = {lag: study.jobs() for lag, study in studies.items()}
-    outcome = carry_out([job for of_lag in jobs.values() for job in of_lag], workers, progress or Silent())
-    results = iter(outcome.results)
-    comparisons = {}
-    for lag, study in studies.items():
-        of_lag = tuple(next(results) for _ in jobs[lag])
-        if any(fit is not None for of_job in of_lag for fit in of_job):
-            comparisons[lag] = conclude(study, Outcome(of_lag, outcome.interrupted), 0.0)
-    if not comparisons:
+    outcome = carry_out([job for _, _, job in asked], workers, progress or Silent())
+    answers = []
+    for (lag, study, job), results in zip(asked, outcome.results, strict=True):
+        if finished := tuple(fit for fit in results if fit is not None):
+            answers.append(_answer(job.name.removesuffix(f"_{lag}"), lag, study, finished))
+    if not answers:
         raise Interrupted
-    return MemoryTest(task, tasks, comparisons, seeds, perf_counter() - began, outcome.interrupted)
+    return MemoryTest(task, tuple(answers), seeds, windows, perf_counter() - began, outcome.interrupted)
+
+
+def _answer(model: str, lag: int, study: Study, fitted: tuple[Fitted, ...]) -> Answer:
+    """Examine the seeds of a model on the test windows: they were made for that, and nobody chooses by them."""
+    sat = [one.sit(study.series, study.exam, "test") for one in fitted]
+    mse = tuple(rmse(rows["actual"], rows["predicted"]) ** 2 for rows in sat)
+    variance = float(np.var(sat[0]["actual"]))
+    return Answer(model, lag, fitted, mse, tuple(1 - error / variance for error in mse))
 
 
 def study_of(
