@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -60,13 +61,13 @@ def plot_slopes(record: Record) -> Figure:
     entries = [e for e in record["entries"] if e["slopes"] is not None]
     panels = _panels(len(entries), width=4.6, height=3.2)
     unit = f"{record['unit']} per standard deviation" if record["unit"] else "per standard deviation"
+    colours = colormaps["viridis"].with_extremes(bad=colormaps["viridis"](0.0))  # a slope of 0 has no logarithm
     for ax, entry in zip(panels.axes, entries, strict=True):
         slopes = _numbers(entry["slopes"])  # (lags, features)
         strongest = np.argsort(-slopes.max(axis=0), kind="stable")[:MOST_FEATURES]
         top = max(float(slopes.max()), 1e-12)
         norm = LogNorm(top / 1000, top)  # slopes fall by orders of magnitude, and that they do is what one looks for
-        image = ax.imshow(slopes[:, strongest].T, norm=norm, aspect="auto", cmap="viridis", interpolation="nearest")
-        image.cmap.set_bad(image.cmap(0.0))  # a slope of 0 has no logarithm
+        image = ax.imshow(slopes[:, strongest].T, norm=norm, aspect="auto", cmap=colours, interpolation="nearest")
         ax.set_yticks(range(len(strongest)), [entry["inputs"][i] for i in strongest], fontsize="x-small")
         _lags_on_x(ax, len(slopes))
         ax.set(title=entry["name"], xlabel=f"lag ({record['step']})")
@@ -92,7 +93,7 @@ def plot_states(record: Record, ax: Axes | None = None) -> Axes:
             ax.fill_between(distance, low, high, color=colour, alpha=0.12, lw=0)
     ax.set_yscale("log")
     bottom, top = ax.get_ylim()
-    ax.set_ylim(max(bottom, LEAST_FELT), top)
+    ax.set_ylim(min(max(bottom, LEAST_FELT), 0.005), top)
     ax.axhline(0.01, color="0.6", lw=0.8, zorder=0)
     ax.annotate("1 %", (0.995, 0.01), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4")
     ax.set(
@@ -169,8 +170,8 @@ def plot_memory_test(record: Record, ax: Axes | None = None) -> Axes:
         rows = [row for row in record["rows"] if row["model"] == model and row["skill"]]
         lags = np.array([row["lag"] for row in rows], dtype=float)
         means = [_numbers(row["skill"]).mean() for row in rows]
-        ax.plot(lags, means, "-", color=colour, lw=1.8, label=model)
-        nudge = 1 + 0.012 * (place - (len(models) - 1) / 2)  # or dots of models alike would hide each other
+        nudge = 1 + 0.03 * (place - (len(models) - 1) / 2)  # or models that are alike would hide each other
+        ax.plot(lags * nudge, means, "-", color=colour, lw=1.8, label=model)
         for lag, row in zip(lags, rows, strict=True):
             ax.plot([lag * nudge] * len(row["skill"]), row["skill"], "o", ms=4, color=colour, alpha=0.6, mec="none")
     ax.axhline(record["found_from"], color="0.6", lw=0.8, ls=":", zorder=0)

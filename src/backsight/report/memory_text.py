@@ -100,8 +100,8 @@ def _attention(entry: Record, step: str) -> str | None:
 def memory_test_heading(record: Record) -> str:
     """What the table of a memory test shows."""
     return (
-        f"Skill (1 - MSE/variance) in the {record['task']} task by lag: mean over {record['seeds']} seeds, and lowest to "
-        f"highest where they differ"
+        f"Skill (1 - MSE/variance) in the {record['task']} task by lag: mean over {record['seeds']} seeds, and lowest "
+        f"to highest where they differ"
     )
 
 
