@@ -133,11 +133,14 @@ def memory_test_sentences(record: Record) -> list[str]:
             said.append(f"{model} finds it at every lag, up to {max(found)} steps (skill {_skill(rows[-1]['skill'])}).")
         elif not found:
             said.append(f"{model} finds it at no lag, not even at {rows[0]['lag']} steps ({_skill(rows[0]['skill'])}).")
+        elif max(found) < lost[0]["lag"]:
+            said.append(
+                f"{model} finds it up to {max(found)} steps back and loses it at {lost[0]['lag']} "
+                f"(skill {_skill(lost[0]['skill'])})."
+            )
         else:
-            first = lost[0]
-            reach = max((lag for lag in found if lag < first["lag"]), default=None)
-            until = f"up to {reach} steps back and" if reach else "not at the shortest lag:"
-            said.append(f"{model} finds it {until} loses it at {first['lag']} (skill {_skill(first['skill'])}).")
+            told = ", ".join(f"{row['lag']} ({_skill(row['skill'])})" for row in lost)
+            said.append(f"{model} finds it at {', '.join(map(str, found))} steps, but not at {told}.")
     return said
 
 
