@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
     from backsight.models.registry import as_recipe as as_recipe
+    from backsight.report.memory_plots import plot_memory as plot_memory
+    from backsight.report.memory_plots import plot_memory_test as plot_memory_test
+    from backsight.report.memory_plots import plot_states as plot_states
     from backsight.report.plots import (
         plot_history as plot_history,
     )
@@ -57,6 +60,10 @@ if TYPE_CHECKING:
     from backsight.runs.compare import compare as compare
     from backsight.runs.lesson import Lesson as Lesson
     from backsight.runs.lesson import run_lesson as run_lesson
+    from backsight.runs.memory import MemoryProfile as MemoryProfile
+    from backsight.runs.memory import memory_profile as memory_profile
+    from backsight.runs.memory_test import MemoryTest as MemoryTest
+    from backsight.runs.memory_test import memory_test as memory_test
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
     from backsight.series.catalogue import load as load
     from backsight.series.doctor.diagnosis import Diagnosis as Diagnosis
@@ -65,6 +72,7 @@ if TYPE_CHECKING:
     from backsight.series.from_frame import from_frame as from_frame
     from backsight.series.read import read_series as read_series
     from backsight.series.series import Series as Series
+    from backsight.series.tasks import TASKS as TASKS
     from backsight.training.plan import Plan as Plan
     from backsight.windows.split import (
         Split as Split,
@@ -90,6 +98,8 @@ _HOME = {
     "Forecaster": "models.recipe",
     "LeakAudit": "evaluation.leaks",
     "Lesson": "runs.lesson",
+    "MemoryProfile": "runs.memory",
+    "MemoryTest": "runs.memory_test",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
     "Recipe": "models.recipe",
@@ -97,6 +107,7 @@ _HOME = {
     "Series": "series.series",
     "SettingError": "errors",
     "Split": "windows.split",
+    "TASKS": "series.tasks",
     "WindowError": "errors",
     "as_recipe": "models.registry",
     "audit": "series.doctor.diagnosis",
@@ -105,9 +116,14 @@ _HOME = {
     "compare": "runs.compare",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",
+    "memory_profile": "runs.memory",
+    "memory_test": "runs.memory_test",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
     "plot_lesson": "report.plots",
+    "plot_memory": "report.memory_plots",
+    "plot_memory_test": "report.memory_plots",
+    "plot_states": "report.memory_plots",
     "read_series": "series.read",
     "run_lesson": "runs.lesson",
     "split_by_dates": "windows.split",

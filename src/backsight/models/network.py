@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, Recipe, ignore
+from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, Recipe, Slopes, ignore
 from backsight.training.history import History
 from backsight.training.plan import Plan
+from backsight.training.traces import Inside
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows
 
@@ -84,3 +85,13 @@ class NetworkForecaster(Forecaster):
 
     def predict(self, windows: Windows) -> Outputs:
         return self.program.predict(self.state, windows)
+
+    def mean_slopes(self, windows: Windows) -> Slopes:
+        from backsight.training.inside import mean_slopes
+
+        return mean_slopes(self.program, self.state, windows)
+
+    def look_inside(self, windows: Windows) -> Inside:
+        from backsight.training.inside import look_inside
+
+        return look_inside(self.program, self.state, windows)

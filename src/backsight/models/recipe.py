@@ -6,11 +6,13 @@ from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from backsight.training.events import EpochDone
 from backsight.training.history import History
 from backsight.training.plan import Plan
+from backsight.training.traces import Inside
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows
 
@@ -19,6 +21,8 @@ Count = Annotated[int, Field(ge=1, le=4096)]
 Depth = Annotated[int, Field(ge=1, le=64)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "tanh", "sigmoid", "linear", "elu", "selu", "gelu", "silu", "softplus"]
+
+Slopes = NDArray[np.float64]
 
 #: pydantic's settings for every recipe: an unknown setting is an error.
 STRICT = ConfigDict(extra="forbid")
@@ -51,6 +55,19 @@ class Forecaster(ABC):
 
         A forecast reads nothing after its window's origin.
         """
+
+    def mean_slopes(self, windows: Windows) -> Slopes | None:
+        """Mean over windows and leads of |d forecast / d scaled input|, where a forecast has slopes.
+
+        Returns:
+            shape (lookback, features), first step of the window first, in the target's unit per unit of the scaled
+            input; None where there are none, as in trees, whose forecasts are steps.
+        """
+        return None
+
+    def look_inside(self, windows: Windows) -> Inside | None:
+        """What the layers of a network do with these windows; None where there are no layers."""
+        return None
 
 
 class Recipe(ABC):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore, mean_squared
+from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, Slopes, ignore, mean_squared
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows
@@ -66,6 +66,10 @@ class RidgeForecaster(Forecaster):
         # A product of a fixed order of sums per row, so that a forecast does not depend on how many
         # others are asked for (a BLAS picks another kernel for another shape).
         return np.einsum("wl,lh->wh", windows.gather_lags(), self.weights) + self.intercept
+
+    def mean_slopes(self, windows: Windows) -> Slopes:
+        of_leads = self.weights.reshape(windows.features, windows.lookback, windows.horizon)
+        return np.abs(of_leads).mean(axis=2).T  # a line's slopes are its weights, in every window
 
 
 Weights = NDArray[np.float64]

@@ -92,6 +92,22 @@ def show_step(step: Step) -> str:
     return f"{months} month{'s' if months > 1 else ''}"
 
 
+def step_name(times: pd.DatetimeIndex) -> str:
+    """What several steps are called: days, hours, business days, ...; "steps" where they have no name of their own.
+
+    >>> [step_name(pd.date_range("2020-01-01", periods=3, freq=f)) for f in ("D", "6h", "MS")]
+    ['days', 'steps', 'months']
+    """
+    step = find_step(times)
+    if isinstance(step, pd.Timedelta):
+        named = {_DAY: "days", 7 * _DAY: "weeks", _DAY / 24: "hours", _DAY / 1440: "minutes"}
+        return named.get(step, "steps")
+    if isinstance(step, pd.offsets.BusinessDay):
+        return "business days"
+    months = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]
+    return {1: "months", 3: "quarters", 12: "years"}.get(months, "steps")
+
+
 def _microseconds(times: pd.DatetimeIndex) -> NDArray[np.int64]:
     """Since 1970; pandas counts in whatever unit an index came in."""
     return times.as_unit("us").asi8

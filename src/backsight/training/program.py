@@ -93,7 +93,7 @@ class Program:
             state after the epoch; mean squared training error, gathered while learning; mean squared
             validation error.
         """
-        return self._run(_epoch, state, inputs, targets, *learn, *check)
+        return self.run(_epoch, state, inputs, targets, *learn, *check)
 
     def run_epochs(self, states: State, inputs: Any, targets: Any, learn: Any, check: Any) -> tuple[State, Any, Any]:
         """An epoch of several seeds at once.
@@ -101,7 +101,7 @@ class Program:
         Arguments and results are those of `run_epoch`, with a leading axis of seeds on all that belongs to
         one: the state, the training batches, both errors.
         """
-        return self._run(_epochs, states, inputs, targets, *learn, *check)
+        return self.run(_epochs, states, inputs, targets, *learn, *check)
 
     def predict(self, state: State, windows: Windows) -> Outputs:
         """Forecasts of shape (windows, horizon), in the target's unit."""
@@ -111,11 +111,11 @@ class Program:
         # does not depend on how many others are asked for.
         blocks, _ = cut_batches(windows.origins, BLOCK)
         inputs = jnp.asarray(windows.inputs)
-        outputs = [np.asarray(self._run(_predict, state.trainable, state.other, inputs, block)) for block in blocks]
+        outputs = [np.asarray(self.run(_predict, state.trainable, state.other, inputs, block)) for block in blocks]
         scaled = np.concatenate(outputs)[: len(windows)].astype(np.float64)
         return scaled * windows.target_scale + windows.target_mean
 
-    def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of this file, compiled for these shapes.
 
         XLA runs one executable for one caller at a time, so each caller borrows one of its own. The first
@@ -165,7 +165,7 @@ def avoid_cudnn(model: Any) -> None:
             layer.use_cudnn = False
 
 
-def _gather(program: Program, inputs: Array, origins: Array) -> Array:
+def gather(program: Program, inputs: Array, origins: Array) -> Array:
     """The windows of these origins: (batch, lookback, features)."""
     return inputs[origins[:, None] + jnp.arange(1 - program.lookback, 1)]
 
@@ -190,7 +190,7 @@ def _epoch(
 
     def loss(trainable: Any, other: Any, o: Array, w: Array) -> tuple[Array, tuple[Any, Array]]:
         outputs, other, penalties = model.stateless_call(
-            trainable, other, _gather(program, inputs, o), training=True, return_losses=True
+            trainable, other, gather(program, inputs, o), training=True, return_losses=True
         )
         error = _squared_error(program, outputs, targets, o, w)
         return error / jnp.sum(w) + sum(penalties), (other, error)
@@ -217,6 +217,6 @@ def _epochs(program: Program, *arguments: Any) -> tuple[State, Array, Array]:
 
 
 def _predict(program: Program, trainable: Any, other: Any, inputs: Array, origins: Array) -> Array:
-    windows = _gather(program, inputs, origins)
+    windows = gather(program, inputs, origins)
     outputs, _ = program.model.stateless_call(trainable, other, windows, training=False)
     return outputs  # (batch, horizon), scaled

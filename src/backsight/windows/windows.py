@@ -79,6 +79,26 @@ class Windows:
         return replace(self, origins=origins)
 
 
+def with_inputs(windows: Windows, inputs: Inputs) -> Windows:
+    """Windows with the same origins' times and other inputs, laid end to end so that none shares a step.
+
+    They are to be forecast from, not scored: what follows a window in this series is another window.
+
+    Args:
+        windows: for all but the inputs.
+        inputs: shape (windows, lookback, features), scaled.
+    """
+    count, lookback, features = inputs.shape
+    rows = (windows.origins[:, None] + np.arange(1 - lookback, 1)).ravel()
+    return replace(
+        windows,
+        inputs=inputs.reshape(count * lookback, features),
+        targets=windows.targets[rows],
+        times=windows.times[rows],
+        origins=np.arange(lookback - 1, count * lookback, lookback, dtype=np.int32),
+    )
+
+
 def window_origins(targets: range, lookback: int, horizon: int, stride: int = 1) -> Origins:
     """Origins of the windows whose targets all lie in `targets` and whose inputs all exist.
 

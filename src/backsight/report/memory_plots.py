@@ -1,0 +1,251 @@
+"""Plots of memory profiles and memory tests, from records (see `runs.memory_record`, `runs.memory_test`)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from backsight.report.plots import new_axis
+
+Record = dict[str, Any]
+
+#: Colours that people with any colour vision tell apart (Okabe and Ito 2008); a model keeps its own in every panel.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
+
+#: Features that a map of slopes has room for; the weaker ones are left out.
+MOST_FEATURES = 12
+
+#: The smallest remainder of a state's change that is drawn: below it a float32 says nothing.
+LEAST_FELT = 1e-8
+
+
+def plot_memory(record: Record) -> Figure:
+    """What a model loses without its older steps, and without each single one; models overlaid.
+
+    Left: RMSE with only the last L steps of each window real; thin lines are seeds, and a ring marks the lags that
+    carry 95 % of the skill. Right: rise of the RMSE without one step.
+
+    Args:
+        record: of a memory profile; see `MemoryProfile.record`.
+
+    >>> entry = {"name": "a", "truncation": [[2.0, 1.0]], "occlusion": [[1.0]], "carrying_of_mean": 1}
+    >>> [ax.get_xlabel() for ax in plot_memory({"unit": "h", "step": "days", "entries": [entry]}).axes]
+    ['real days L', 'lag (days)']
+    """
+    figure = Figure(figsize=(11.0, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    unit = f" ({record['unit']})" if record["unit"] else ""
+    for entry, colour in _coloured(record):
+        truncation, occlusion = _numbers(entry["truncation"]), _numbers(entry["occlusion"])
+        _seeds_and_mean(left, np.arange(truncation.shape[1]), truncation, colour, entry["name"])
+        lags = entry["carrying_of_mean"]
+        if lags is not None:
+            left.plot(lags, truncation.mean(axis=0)[lags], "o", ms=9, mfc="none", mec=colour, mew=1.6)
+        _seeds_and_mean(right, np.arange(1, occlusion.shape[1] + 1), occlusion, colour, entry["name"])
+    left.set(xlabel=f"real {record['step']} L", ylabel=f"validation RMSE{unit}", title="With only the last L steps")
+    right.set(xlabel=f"lag ({record['step']})", ylabel=f"rise of the RMSE{unit}", title="Without one step")
+    right.axhline(0.0, color="0.6", lw=0.8, zorder=0)
+    for ax in (left, right):
+        _plain_axis(ax)
+    right.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def plot_slopes(record: Record) -> Figure:
+    """Mean |d forecast / d feature| by lag and feature, a map a model."""
+    entries = [e for e in record["entries"] if e["slopes"] is not None]
+    panels = _panels(len(entries), width=4.6, height=3.2)
+    unit = f"{record['unit']} per standard deviation" if record["unit"] else "per standard deviation"
+    colours = colormaps["viridis"].with_extremes(bad=colormaps["viridis"](0.0))  # a slope of 0 has no logarithm
+    for ax, entry in zip(panels.axes, entries, strict=True):
+        slopes = _numbers(entry["slopes"])  # (lags, features)
+        strongest = np.argsort(-slopes.max(axis=0), kind="stable")[:MOST_FEATURES]
+        top = max(float(slopes.max()), 1e-12)
+        norm = LogNorm(top / 1000, top)  # slopes fall by orders of magnitude, and that they do is what one looks for
+        image = ax.imshow(slopes[:, strongest].T, norm=norm, aspect="auto", cmap=colours, interpolation="nearest")
+        ax.set_yticks(range(len(strongest)), [entry["inputs"][i] for i in strongest], fontsize="x-small")
+        _lags_on_x(ax, len(slopes))
+        ax.set(title=entry["name"], xlabel=f"lag ({record['step']})")
+        panels.colorbar(image, ax=ax, label=unit).ax.tick_params(labelsize="x-small")
+    return panels
+
+
+def plot_states(record: Record, ax: Axes | None = None) -> Axes:
+    """How much of a change of a layer's state is left so many steps later, on a log axis: vanishing to be seen.
+
+    Lines are medians over windows, averaged over seeds (of logarithms); bands run from the 10th to the 90th percentile.
+    """
+    ax = new_axis(7.5, 4.6) if ax is None else ax
+    styles = ("-", "--", ":", "-.")
+    for entry, colour in _coloured(record):
+        layers = list(dict.fromkeys(t["layer"] for t in entry["recurrent"]))
+        for place, layer in enumerate(layers):
+            traces = [t["felt"] for t in entry["recurrent"] if t["layer"] == layer]
+            low, middle, high = (_log_mean([t[q] for t in traces]) for q in ("low", "median", "high"))
+            label = entry["name"] + (f", {layer}" if len(layers) > 1 else "")
+            distance = np.arange(len(middle))
+            ax.plot(distance, middle, styles[place % len(styles)], color=colour, lw=1.8, label=label)
+            ax.fill_between(distance, low, high, color=colour, alpha=0.12, lw=0)
+    ax.set_yscale("log")
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(min(max(bottom, LEAST_FELT), 0.005), top)
+    ax.axhline(0.01, color="0.6", lw=0.8, zorder=0)
+    ax.annotate("1 %", (0.995, 0.01), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4")
+    ax.set(
+        xlabel=f"distance ({record['step']})",
+        ylabel="left in the last state",
+        title="What is left of a change of the state",
+    )
+    _plain_axis(ax)
+    ax.legend(frameon=False, fontsize="small")
+    return ax
+
+
+def plot_gates(record: Record) -> Figure:
+    """How far gates stand open over the window, a panel a layer.
+
+    Lines are means over windows, units and seeds; dotted are the 10th and 90th percentile over windows and units.
+    """
+    layers = [
+        (entry, layer, [t for t in entry["recurrent"] if t["layer"] == layer])
+        for entry in record["entries"]
+        for layer in dict.fromkeys(t["layer"] for t in entry["recurrent"] if t["gates"])
+    ]
+    panels = _panels(len(layers), width=4.4, height=3.0)
+    for ax, (entry, layer, traces) in zip(panels.axes, layers, strict=True):
+        for name, colour in zip(traces[0]["gates"], COLOURS, strict=False):
+            of_seeds = [t["gates"][name] for t in traces]
+            steps = np.arange(-entry["lookback"] + 1, 1)
+            mean, low, high = (np.mean([g[q] for g in of_seeds], axis=0) for q in ("mean", "low", "high"))
+            ax.plot(steps, mean, color=colour, lw=1.8, label=name)
+            for edge in (low, high):
+                ax.plot(steps, edge, color=colour, lw=0.8, ls=":")
+        ax.set(title=f"{entry['name']}, {layer}", xlabel=f"{record['step']} before the origin", ylim=(0, 1))
+        _plain_axis(ax)
+        ax.legend(frameon=False, fontsize="x-small", ncols=3, loc="lower center")
+    return panels
+
+
+def plot_attention(record: Record) -> Figure:
+    """Attention of the last step over the window, by lag, a panel a layer: a line a head, thin for seeds."""
+    layers = [
+        (entry, layer, [a for a in entry["attention"] if a["layer"] == layer])
+        for entry in record["entries"]
+        for layer in dict.fromkeys(a["layer"] for a in entry["attention"])
+    ]
+    panels = _panels(len(layers), width=4.4, height=3.0)
+    for ax, (entry, layer, rows) in zip(panels.axes, layers, strict=True):
+        lags = np.arange(1, entry["lookback"] + 1)
+        for head, colour in zip(dict.fromkeys(r["head"] for r in rows), COLOURS, strict=False):
+            _seeds_and_mean(
+                ax, lags, _numbers([r["weights"] for r in rows if r["head"] == head]), colour, f"head {head}"
+            )
+        ax.axhline(1 / entry["lookback"], color="0.6", lw=0.8, ls=":", zorder=0)
+        ax.set(title=f"{entry['name']}, {layer}", xlabel=f"lag ({record['step']})", ylabel="weight")
+        ax.set_ylim(bottom=0)
+        _plain_axis(ax)
+        ax.legend(frameon=False, fontsize="x-small")
+    return panels
+
+
+def plot_memory_test(record: Record, ax: Axes | None = None) -> Axes:
+    """Skill by how far back the signal stands, on a log axis of lags; a line a model, dots are seeds.
+
+    Args:
+        record: of a memory test; see `MemoryTest.record`.
+        ax: where to draw; a new one without it.
+
+    >>> row = {"model": "gru", "lag": 5, "skill": [0.9, 1.0]}
+    >>> plot_memory_test({"task": "copy", "rows": [row], "found_from": 0.5}).get_ylabel()
+    'skill'
+    """
+    ax = new_axis(7.5, 4.4) if ax is None else ax
+    models = list(dict.fromkeys(row["model"] for row in record["rows"]))
+    for place, (model, colour) in enumerate(zip(models, _cycle(len(models)), strict=True)):
+        rows = [row for row in record["rows"] if row["model"] == model and row["skill"]]
+        lags = np.array([row["lag"] for row in rows], dtype=float)
+        means = [_numbers(row["skill"]).mean() for row in rows]
+        nudge = 1 + 0.03 * (place - (len(models) - 1) / 2)  # or models that are alike would hide each other
+        ax.plot(lags * nudge, means, "-", color=colour, lw=1.8, label=model)
+        for lag, row in zip(lags, rows, strict=True):
+            ax.plot([lag * nudge] * len(row["skill"]), row["skill"], "o", ms=4, color=colour, alpha=0.6, mec="none")
+    ax.axhline(record["found_from"], color="0.6", lw=0.8, ls=":", zorder=0)
+    ax.set_xscale("log")
+    every = sorted({row["lag"] for row in record["rows"]})
+    ax.set_xticks(every, [str(lag) for lag in every])
+    ax.set_xticks([], minor=True)
+    told = {"copy": "steps back to the answer", "adding": "steps of a block"}
+    ax.set(
+        xlabel=told.get(record["task"], "lag"), ylabel="skill", title=f"The {record['task']} task", ylim=(-0.15, 1.08)
+    )
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def _coloured(record: Record) -> list[tuple[Record, str]]:
+    return list(zip(record["entries"], _cycle(len(record["entries"])), strict=True))
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]
+
+
+def _numbers(lists: Sequence[Any]) -> np.ndarray:
+    return np.array(lists, dtype=float)  # None becomes NaN, which is not drawn
+
+
+def _seeds_and_mean(ax: Axes, x: np.ndarray, of_seeds: np.ndarray, colour: str, label: str) -> None:
+    if len(of_seeds) > 1:
+        for values in of_seeds:
+            ax.plot(x, values, color=colour, lw=0.7, alpha=0.35)
+    ax.plot(x, of_seeds.mean(axis=0), color=colour, lw=1.9, label=label.replace("$", r"\$"))
+
+
+def _log_mean(of_seeds: Sequence[Sequence[float]]) -> np.ndarray:
+    """Geometric mean over seeds: an arithmetic one would be that of the largest alone."""
+    tiny = np.finfo(float).tiny
+    return np.exp(np.mean(np.log(np.maximum(_numbers(of_seeds), tiny)), axis=0))
+
+
+def _panels(count: int, width: float, height: float) -> Figure:
+    columns = min(3, max(count, 1))
+    lines = max(-(-count // columns), 1)
+    figure = Figure(figsize=(width * columns, height * lines), layout="constrained")
+    for place in range(count):
+        figure.add_subplot(lines, columns, place + 1)
+    return figure
+
+
+def _lags_on_x(ax: Axes, lags: int) -> None:
+    places = np.unique(np.linspace(0, lags - 1, min(lags, 7)).round().astype(int))
+    ax.set_xticks(places, [str(p + 1) for p in places])
+
+
+def _plain_axis(ax: Axes) -> None:
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def memory_plots(record: Record) -> Mapping[str, Figure]:
+    """The plots that a memory profile has something to show in, by file name."""
+    entries = record["entries"]
+    plots = {"memory.png": plot_memory(record)}
+    if any(e["slopes"] is not None for e in entries):
+        plots["memory_slopes.png"] = plot_slopes(record)
+    if any(e["recurrent"] for e in entries):
+        figure = plot_states(record).figure
+        assert isinstance(figure, Figure)
+        plots["memory_states.png"] = figure
+    if any(t["gates"] for e in entries for t in e["recurrent"]):
+        plots["memory_gates.png"] = plot_gates(record)
+    if any(e["attention"] for e in entries):
+        plots["memory_attention.png"] = plot_attention(record)
+    return plots
