@@ -54,12 +54,15 @@ if TYPE_CHECKING:
     from backsight.runs.compare import compare as compare
     from backsight.runs.lesson import Lesson as Lesson
     from backsight.runs.lesson import run_lesson as run_lesson
+    from backsight.runs.tune import Tuning as Tuning
+    from backsight.runs.tune import tune as tune
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
     from backsight.series.catalogue import load as load
     from backsight.series.from_frame import from_frame as from_frame
     from backsight.series.read import read_series as read_series
     from backsight.series.series import Series as Series
     from backsight.training.plan import Plan as Plan
+    from backsight.windows.folds import rolling_folds as rolling_folds
     from backsight.windows.split import (
         Split as Split,
     )
@@ -88,6 +91,7 @@ _HOME = {
     "Series": "series.series",
     "SettingError": "errors",
     "Split": "windows.split",
+    "Tuning": "runs.tune",
     "WindowError": "errors",
     "as_recipe": "models.registry",
     "compare": "runs.compare",
@@ -97,9 +101,11 @@ _HOME = {
     "plot_leaderboard": "report.plots",
     "plot_lesson": "report.plots",
     "read_series": "series.read",
+    "rolling_folds": "windows.folds",
     "run_lesson": "runs.lesson",
     "split_by_dates": "windows.split",
     "split_by_fractions": "windows.split",
+    "tune": "runs.tune",
 }
 
 __version__ = "0.1.0"
