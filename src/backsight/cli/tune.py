@@ -1,7 +1,7 @@
 """`backsight tune`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,7 +24,6 @@ from backsight.errors import SettingError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backsight.runs.search import Search
     from backsight.runs.tune import Tuning
 
 
@@ -78,10 +77,13 @@ def tune(
 
     from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
     from backsight.models.registry import split_models
+    from backsight.runs.estimate import estimate
+    from backsight.runs.jobs import cores
     from backsight.runs.search import make_search
     from backsight.runs.search_space import make_candidates
     from backsight.runs.study import make_study
     from backsight.runs.tune import pursue
+    from backsight.runs.tuning_record import estimate_record
 
     plan, series = of_training.plan(), of_data.load(data)
     console = results_console(json)
@@ -104,27 +106,24 @@ def tune(
             baselines=baselines,
         )
         search = make_search(study, make_candidates(named, lookbacks, plan), trials=trials, folds=folds, seed=seed)
-        if dry_run:
-            _show_estimate(search, console, workers, json)
-            return
         with progress_bar("done") as progress:
-            tuning = pursue(search, out, workers, minutes, progress)
+            if dry_run:
+                estimates = estimate(search, progress)
+            else:
+                tuning = pursue(search, out, workers, minutes, progress)
+    if dry_run:
+        _show_estimates(estimate_record(search, estimates, workers or cores()), console, json)
+        return
     _show(tuning, console, json, out)
     if tuning.interrupted:
         raise typer.Exit(130)
 
 
-def _show_estimate(search: "Search", console: "Console", workers: int | None, json: Path | None) -> None:
-    """Fit each model a few times; print how long the search would take."""
-    from backsight.cli.screen import print_json, progress_bar
+def _show_estimates(record: dict[str, Any], console: "Console", json: Path | None) -> None:
+    """Print how long the search would take."""
+    from backsight.cli.screen import print_json
     from backsight.report.tuning import estimate_table
-    from backsight.runs.estimate import estimate
-    from backsight.runs.jobs import cores
-    from backsight.runs.tuning_record import estimate_record
 
-    with progress_bar() as progress:
-        estimates = estimate(search, progress)
-    record = estimate_record(search, estimates, workers or cores())
     print_json(record, json)
     console.print(estimate_table(record))
 

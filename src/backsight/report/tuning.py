@@ -10,6 +10,9 @@ from backsight.report.tables import show_mean
 
 Record = dict[str, Any]
 
+#: A gain below this share of the error is none to speak of.
+NOTHING = 0.001
+
 
 def tuning_table(record: Record) -> Table:
     """What the search found for each model: the best untuned and the best tuned trial on the folds."""
@@ -42,7 +45,11 @@ def tuning_sentences(record: Record) -> list[str]:
     exam = record["exam"]
     entries = {entry["name"]: entry for entry in exam["entries"]} if exam else {}
     said = [sentence for model in record["models"] for sentence in _of_model(model, entries, unit)]
-    if any(model["best"] and model["best"]["changed"] for model in record["models"]):
+    scored = [m["best"] for m in record["models"] if m["best"] and m["best"]["rmse"] is not None]
+    if len(scored) > 1:
+        best = min(scored, key=lambda trial: trial["rmse"])
+        said.append(f"Lowest of all on the folds is {best['entry']}, with {best['rmse']:.3f}{unit}.")
+    if scored:
         said.append(
             "The best of many trials looks better on the days that it was chosen by than it is: the lowest of many "
             "noisy errors is low by luck too. The test days chose nothing."
@@ -81,10 +88,10 @@ def _of_model(model: Record, entries: dict[str, Record], unit: str) -> list[str]
         return [
             f"Tuning {model['name']} ({trials}): best is {_settings(best)}, RMSE {best['rmse']:.3f}{unit} on the folds."
         ]
-    if not best["changed"]:
+    if untuned["rmse"] - best["rmse"] < NOTHING * untuned["rmse"]:
         return [
-            f"Tuning {model['name']} ({trials}) found nothing better than the untuned model at lookback "
-            f"{best['settings'].get('lookback', 1)}: RMSE {best['rmse']:.3f}{unit} on the folds."
+            f"Tuning {model['name']} ({trials}) found nothing better than {untuned['entry']} to speak of: RMSE "
+            f"{untuned['rmse']:.3f}{unit} on the folds."
         ]
     said = [
         f"Tuning {model['name']} ({trials}) lowered its RMSE on the folds from {untuned['rmse']:.3f} "
@@ -101,18 +108,19 @@ def _of_model(model: Record, entries: dict[str, Record], unit: str) -> list[str]
 def _in_exam(tuned: Record, untuned: Record, unit: str) -> str:
     """Both entries on validation and on test."""
     parts = []
-    for errors, part in (("val_rmse", "validation"), ("test_rmse", "test")):
-        if None in tuned[errors] or None in untuned[errors]:
+    for name, part in (("val_rmse", "validation"), ("test_rmse", "test")):
+        errors, others = tuned[name], untuned[name]
+        if None in errors or None in others:
             parts.append(f"on {part} one of them failed")
             continue
-        gain = fmean(untuned[errors]) - fmean(tuned[errors])
-        spread = max(stdev(e) if len(e) > 1 else 0.0 for e in (tuned[errors], untuned[errors]))
+        gain = fmean(others) - fmean(errors)
+        spread = max(stdev(e) if len(e) > 1 else 0.0 for e in (errors, others))
         verdict = "no more than seeds move it" if abs(gain) <= spread else "more than seeds move it"
         parts.append(
-            f"its {part} RMSE is {'lower' if gain > 0 else 'higher'} by {abs(gain):.3f}{unit} than that of "
-            f"{untuned['name']} ({fmean(tuned[errors]):.3f} against {fmean(untuned[errors]):.3f}), {verdict}"
+            f"{part} RMSE {fmean(errors):.3f} against {fmean(others):.3f}{unit}, {'lower' if gain > 0 else 'higher'} "
+            f"by {abs(gain):.3f}, {verdict}"
         )
-    return f"{tuned['name']} in the exam: {'; '.join(parts)}."
+    return f"{tuned['name']} against {untuned['name']} in the exam: {'; '.join(parts)}."
 
 
 def _settings(trial: Record | None) -> str:

@@ -1,11 +1,13 @@
 """Plots of a search: how it went, and which settings mattered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from backsight.report.plots import TEST, TRAIN, VALIDATION, new_axis
 
@@ -16,7 +18,7 @@ GIVEN_UP = "#888888"
 def plot_search(trials: pd.DataFrame, model: str, ax: Axes | None = None, unit: str = "") -> Axes:
     """Every trial of a model in order: its error, the lowest so far, and the untuned model's.
 
-    Trials that were given up have no error; they are marked at the foot.
+    Trials that were given up have no error; they are marked at the foot, and those far above the rest at the top.
 
     Args:
         trials: rows of model, trial, state and rmse.
@@ -31,25 +33,25 @@ def plot_search(trials: pd.DataFrame, model: str, ax: Axes | None = None, unit: 
     ax = new_axis() if ax is None else ax
     of_model = trials[trials["model"] == model]
     done = of_model[np.isfinite(of_model["rmse"])]
-    for state, marker, colour, label in (
-        ("untuned", "D", TRAIN, "untuned, a lookback each"),
-        ("tuned", "o", VALIDATION, "tuned"),
-    ):
-        chosen = done[done["state"] == state]
-        ax.plot(chosen["trial"], chosen["rmse"], marker, color=colour, ms=5, alpha=0.75, mec="white", label=label)
+    untuned = done.loc[done["state"] == "untuned", "rmse"]
     if len(done):
         best = done["rmse"].cummin()
         ax.step([*done["trial"], of_model["trial"].max()], [*best, best.iloc[-1]], where="post", color=TEST, lw=1.5)
         ax.plot([], [], color=TEST, lw=1.5, label="lowest so far")
-        untuned = done.loc[done["state"] == "untuned", "rmse"]
-        if len(untuned):
-            ax.axhline(untuned.min(), color=TRAIN, lw=0.8, ls="--", label="untuned at its best")
-        _frame(ax, done["rmse"].to_numpy())
+        low, high = _frame(done["rmse"].to_numpy(), untuned.to_numpy())
+        ax.set_ylim(low, high)
+        above = done[done["rmse"] > high]
+        _mark(ax, above["trial"], [high] * len(above), "^", GIVEN_UP, "higher than drawn")
+    if len(untuned):
+        ax.axhline(untuned.min(), color=TRAIN, lw=0.8, ls="--", label="untuned at its best")
+    for state, marker, colour in (("untuned", "D", TRAIN), ("tuned", "o", VALIDATION)):
+        chosen = done[done["state"] == state]
+        _mark(ax, chosen["trial"], chosen["rmse"], marker, colour, state)
     pruned = of_model[of_model["state"] == "pruned"]
-    if len(pruned):
-        foot = ax.get_ylim()[0]
-        ax.plot(pruned["trial"], [foot] * len(pruned), "x", color=GIVEN_UP, ms=5, clip_on=False, label="given up")
-    ax.set(title=model, xlabel="trial", ylabel=f"RMSE on the folds{f' ({unit})' if unit else ''}")
+    _mark(ax, pruned["trial"], [ax.get_ylim()[0]] * len(pruned), "x", GIVEN_UP, "given up")
+    ax.set_title(model, pad=10)  # room for what lies above the frame
+    ax.set(xlabel="trial", ylabel=f"RMSE on the folds{f' ({unit})' if unit else ''}")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 
@@ -61,7 +63,9 @@ def plot_searches(trials: pd.DataFrame, unit: str = "") -> Figure:
     for ax, name in zip(axes, names, strict=True):
         plot_search(trials, name, ax, unit)
     labels = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(labels.values(), labels.keys(), loc="outside upper center", ncols=min(5, len(labels)), frameon=False)
+    figure.legend(
+        labels.values(), labels.keys(), loc="outside upper center", ncols=3 if len(names) < 3 else 6, frameon=False
+    )
     return figure
 
 
@@ -75,15 +79,16 @@ def plot_importances(importances: Mapping[str, Mapping[str, float]]) -> Figure:
     1
     """
     figure, axes = _panels(len(importances))
+    most = max((len(shares) for shares in importances.values()), default=1)
     for ax, (model, shares) in zip(axes, importances.items(), strict=True):
         names = list(shares)
         ax.barh(range(len(names)), list(shares.values()), 0.6, color=TRAIN, alpha=0.75)
         for place, share in enumerate(shares.values()):
             ax.annotate(f"{share:.0%}", (share, place), xytext=(4, 0), textcoords="offset points", va="center")
         ax.set_yticks(range(len(names)), names)
-        ax.set_ylim(len(names) - 0.4, -0.6)
-        ax.set_xlim(0, max(shares.values()) * 1.2)
-        ax.set(title=model, xlabel="share of the variance of the error")
+        ax.set_ylim(most - 0.4, -0.6)
+        ax.set_xlim(0, 1.12)
+        ax.set(title=model, xlabel="share of what errors differ by")
         ax.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.tick_params(axis="y", length=0)
@@ -100,8 +105,17 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, axes[:count]
 
 
-def _frame(ax: Axes, errors: np.ndarray) -> None:
-    """A few errors far above the rest would press everything else flat: they are cut off at the top."""
-    low, high = errors.min(), np.quantile(errors, 0.9)
+def _mark(ax: Axes, x: Iterable[float], y: Iterable[float], marker: str, colour: str, label: str) -> None:
+    """Marks at these places, and nothing in the legend if there are none; those on the frame are drawn whole."""
+    x, y = list(x), list(y)
+    clip = marker in ("o", "D")
+    edge = "white" if clip else colour
+    if x:
+        ax.plot(x, y, marker, color=colour, ms=5.5, mec=edge, mew=0.6 if clip else 1.0, clip_on=clip, label=label)
+
+
+def _frame(errors: NDArray[np.float64], untuned: NDArray[np.float64]) -> tuple[float, float]:
+    """Limits for the better half and all untuned ones: a few errors far above would press them flat."""
+    low, high = errors.min(), max([np.quantile(errors, 0.6), *untuned])
     margin = max(high - low, 1e-9)
-    ax.set_ylim(low - 0.12 * margin, high + 0.3 * margin)
+    return low - 0.12 * margin, high + 0.25 * margin

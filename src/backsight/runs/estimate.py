@@ -10,12 +10,14 @@ from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
 from backsight.runs.jobs import Job, carry_out
 from backsight.runs.progress import Progress, Silent
-from backsight.runs.search import Search
-from backsight.runs.search_space import Candidate
+from backsight.runs.search import Search, ask, quiet, start_study
+from backsight.runs.search_space import Candidate, Configuration
 from backsight.training.events import EpochDone
 
 #: Seconds after which a calibrating fit is broken off; what is left of it is reckoned from its epochs.
-ENOUGH = 10.0
+ENOUGH = 5.0
+#: Configurations that are tried beside the untuned ones: the first that the search would draw.
+DRAWN = 3
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Estimate:
         model: name of the candidate.
         trials, folds, seeds: of the search; one seed where it makes no difference.
         search_fits, exam_fits: how many there would be at most, for trials that are given up need fewer.
-        first_seconds: a configuration's first fit, compilation included, untuned, on the last fold; the mean of the
-            shortest and the longest lookback.
+        first_seconds: a configuration's first fit, compilation included, on the last fold; a mean over the untuned
+            model with the shortest and the longest lookback, and the first that the search would draw.
         further_seconds: the same with another seed.
         broken_off: whether a calibrating fit was not waited for, so that the seconds are those of all its epochs.
         seconds: of all fits, one after the other.
@@ -58,20 +60,21 @@ class _Timing:
 
 
 def estimate(search: Search, progress: Progress | None = None) -> list[Estimate]:
-    """Fit every untuned model a few times, and reckon from that.
+    """Fit every model a few times, and reckon from that.
 
     Raises:
         Interrupted: Ctrl-C was pressed.
         BacksightError: whatever a fit raised.
     """
-    jobs = [_calibrate(search, c, place) for c in search.candidates for place in _places(c)]
+    chosen = {c.name: _configurations(search, c) for c in search.candidates}
+    jobs = [_calibrate(search, c.name, configuration) for c in search.candidates for configuration in chosen[c.name]]
     outcome = carry_out(jobs, 1, progress or Silent())
     if outcome.interrupted:
         raise Interrupted
     timings = iter(timing for of_job in outcome.results for timing in of_job if timing is not None)
     estimates = []
     for candidate in search.candidates:
-        measured = [next(timings) for _ in _places(candidate)]
+        measured = [next(timings) for _ in chosen[candidate.name]]
         seeds = search.study.seeds if candidate.recipe.random else 1
         estimates.append(
             Estimate(
@@ -89,15 +92,20 @@ def estimate(search: Search, progress: Progress | None = None) -> list[Estimate]
     return estimates
 
 
-def _places(candidate: Candidate) -> list[int]:
-    """The untuned configurations with the shortest and the longest lookback."""
-    by_lookback = sorted(range(len(candidate.starts)), key=lambda i: candidate.starts[i].get("lookback", 1))
-    return list(dict.fromkeys([by_lookback[0], by_lookback[-1]]))
+def _configurations(search: Search, candidate: Candidate) -> list[Configuration]:
+    """What is timed."""
+    by_lookback = sorted(candidate.starts, key=lambda values: values.get("lookback", 1))
+    untuned = [candidate.configure(values) for values in (by_lookback[0], by_lookback[-1])]
+    with quiet():
+        study, most = start_study(candidate), min(len(candidate.starts) + DRAWN, search.trials)
+        asked = [ask(study, candidate, search.seed, number).params for number in range(most)]
+    drawn = [candidate.configure(values) for values in asked[len(candidate.starts) :]]
+    return list(dict.fromkeys([*untuned, *drawn]))
 
 
-def _calibrate(search: Search, candidate: Candidate, place: int) -> Job[_Timing]:
-    conditions, chosen = search.conditions, candidate.configure(candidate.starts[place])
-    entry = Entry(candidate.name, chosen.recipe, chosen.lookback, conditions.features, conditions.calendar)
+def _calibrate(search: Search, model: str, chosen: Configuration) -> Job[_Timing]:
+    conditions = search.conditions
+    entry = Entry(model, chosen.recipe, chosen.lookback, conditions.features, conditions.calendar)
 
     def time_fit(seed: int, on_epoch: OnSeedEpoch) -> tuple[float, bool]:
         began, last = perf_counter(), EpochDone(0, 1, 0.0, 0.0, 0.0)
@@ -120,7 +128,7 @@ def _calibrate(search: Search, candidate: Candidate, place: int) -> Job[_Timing]
         further, again = time_fit(1, on_epoch) if chosen.recipe.random and not broken_off else (first, False)
         return [_Timing(first, further, broken_off or again)]
 
-    return Job(f"{candidate.name}_{chosen.lookback}", chosen.recipe, range(1), fit)
+    return Job(f"{model}_{chosen.lookback}", chosen.recipe, range(1), fit)
 
 
 class _BrokenOff(Interrupted):

@@ -59,8 +59,11 @@ def open_journal(folder: Path, candidates: Iterable[Candidate]) -> tuple[list[Tr
     # The lock that works on every system; who is killed while holding it is waited for half a minute.
     backend = JournalFileBackend(str(path), JournalFileOpenLock(str(path)))
     storage = optuna.storages.JournalStorage(backend)
+    # Not `load_if_exists`: that would add a line whenever the journal is opened.
+    there = optuna.get_all_study_names(storage)
     studies = {
-        c.name: (c, optuna.create_study(study_name=c.name, storage=storage, load_if_exists=True)) for c in candidates
+        c.name: (c, (optuna.load_study if c.name in there else optuna.create_study)(study_name=c.name, storage=storage))
+        for c in candidates
     }
     lock = Lock()
 

@@ -21,7 +21,7 @@ from backsight.series.series import day
 Record = dict[str, Any]
 
 #: Finished trials without which nothing is said of which setting mattered.
-ENOUGH_TRIALS = 10
+ENOUGH_TRIALS = 20
 
 
 def tuning_record(tuning: Tuning) -> Record:
@@ -77,7 +77,7 @@ def importances(candidate: Candidate, trials: Sequence[Trial]) -> dict[str, floa
     """The share of each setting in how much scores differ, by functional analysis of variance; shares add up to 1.
 
     Returns:
-        shares by setting, the largest first; None of fewer than ten finished trials, or if all scores are the same.
+        shares by setting, the largest first; None of fewer than twenty finished trials, or if all scores are the same.
 
     Source: Hutter, Hoos, Leyton-Brown 2014, ICML 32 (fANOVA); Optuna's implementation.
     """
