@@ -82,6 +82,8 @@ def estimate_table(record: Record) -> Table:
 def _of_model(model: Record, entries: dict[str, Record], unit: str) -> list[str]:
     best, untuned = model["best"], model["untuned"]
     trials = f"{model['finished']} trials finished" + (f", {model['pruned']} given up" if model["pruned"] else "")
+    if not model["finished"]:
+        return [f"Tuning {model['name']}: no trial was done in time."]
     if best is None or best["rmse"] is None:
         return [f"Tuning {model['name']} found nothing: {trials}, and no forecast of any was a number on all days."]
     if untuned is None or untuned["rmse"] is None:

@@ -183,7 +183,8 @@ def carry_out_search(
         studies = {c.name: start_study(c) for c in search.candidates}
         for first in range(0, search.trials, ROUND):
             numbers = range(first, min(first + ROUND, search.trials))
-            asked = [(c, ask(studies[c.name], c, search.seed, n)) for c in search.candidates for n in numbers]
+            # In turn, so that every model gets its share where the time runs out.
+            asked = [(c, ask(studies[c.name], c, search.seed, n)) for n in numbers for c in search.candidates]
             jobs = [_job(search, studies[c.name], desk, c, trial) for c, trial in asked if not desk.has(c, trial)]
             try:
                 interrupted = carry_out(jobs, workers, _OfTrials(desk)).interrupted
