@@ -98,6 +98,8 @@ def test_what_can_not_be_tuned_is_refused():
             make_candidates(models, [3], Plan())
     with pytest.raises(SettingError, match="3 trials would try ridge untuned and nothing else"):
         search(trials=3)
+    with pytest.raises(SettingError, match="0 or more; -1"):
+        search(seed=-1)
     with pytest.raises(WindowError, match=r"lookback of 95 leaves the first fold no training window"):
         tune(make_toy(), "y", models="ridge", lookback=[3, 95], trials=5)
 
@@ -323,7 +325,7 @@ def test_the_command_tunes_writes_and_goes_on(tmp_path, capsys):
     assert (out / JOURNAL).read_bytes() == journal
     assert main([*command, "--folds", "1"]) == 2
     assert "holds another search: folds was" in capsys.readouterr().err
-    assert main([*command, "--minutes", "0"]) == 2
+    assert {main([*command, "--minutes", few]) for few in ("0", "nan")} == {2}
 
 
 def test_ctrl_c_keeps_the_trials_that_are_done(tmp_path, capsys, monkeypatch):

@@ -71,7 +71,7 @@ def tune(
       backsight tune basel --features 'BASEL_*' --models gru --trials 100 --dry-run
     """
     check_outputs(json, out, data)
-    if minutes is not None and minutes <= 0:
+    if minutes is not None and not minutes > 0:  # as NaN is not
         raise SettingError(f"--minutes takes a number above 0; {minutes} was given.")
     lookbacks = parse_counts("--lookback", lookback)
 

@@ -10,7 +10,8 @@ from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
 from backsight.runs.jobs import Job, carry_out
 from backsight.runs.progress import Progress, Silent
-from backsight.runs.search import Search, ask, quiet, start_study
+from backsight.runs.proposals import ask, quiet, start_study
+from backsight.runs.search import Search
 from backsight.runs.search_space import Candidate, Configuration
 from backsight.training.events import EpochDone
 

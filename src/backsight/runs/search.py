@@ -6,8 +6,7 @@ is done first, or on whether the search was killed in between.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from math import inf, isfinite
@@ -15,35 +14,24 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-import numpy as np
 import optuna
-from optuna.pruners import PercentilePruner
-from optuna.samplers import TPESampler
-from optuna.trial import TrialState, create_trial
 
 import backsight
 from backsight.errors import Interrupted, SettingError, WindowError
 from backsight.models.recipe import OnSeedEpoch
 from backsight.runs.jobs import Job, carry_out
 from backsight.runs.progress import Progress, Silent
+from backsight.runs.proposals import ask, is_hopeless, quiet, start_study, tell
 from backsight.runs.search_log import Save
 from backsight.runs.search_space import Candidate
 from backsight.runs.study import Study, check_count
-from backsight.runs.trial import LOOK_EVERY, Conditions, Trial, run_trial
+from backsight.runs.trial import Conditions, Trial, run_trial
 from backsight.training.events import EpochDone
 from backsight.windows.folds import folds_before_test
 from backsight.windows.split import Split
 
 #: Trials of a model that are proposed before any of them is told.
 ROUND = 8
-#: Trials that are drawn at random, the untuned ones among them, before Optuna learns from what came of them.
-RANDOM = 10
-#: A trial is given up if, at the same epoch, more than so many per cent of the finished ones were better.
-WORST = 75.0
-#: Epochs after which that is asked for the first time.
-WARM_UP = 2 * LOOK_EVERY
-#: Finished trials without which nobody is called hopeless: in all, and at the same epoch.
-FINISHED, AT_EPOCH = 5, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +46,7 @@ class Search:
         seed: of the proposals. Networks are fitted with the seeds of the study, whatever this is.
 
     Raises:
-        SettingError: no more trials than lookbacks.
+        SettingError: no more trials than lookbacks, or a seed below 0.
         WindowError: the first fold is too short for the longest lookback.
     """
 
@@ -70,6 +58,8 @@ class Search:
 
     def __post_init__(self) -> None:
         check_count("trials", self.trials)
+        if self.seed < 0:
+            raise SettingError(f"The seed of a search is 0 or more; {self.seed} was given.")
         for candidate in self.candidates:
             if self.trials <= len(candidate.starts):
                 raise SettingError(
@@ -127,7 +117,7 @@ def identify(search: Search) -> dict[str, Any]:
         "stride": exam.stride,
         "folds": [f"rows {f.test.start} to {f.test.stop - 1}, gap {f.gap}" for f in search.folds],
         "models": [f"{c.name} ({', '.join(c.space)})" for c in search.candidates],
-        "lookback": [values["lookback"] for values in search.candidates[0].starts if "lookback" in values],
+        "lookback": list(dict.fromkeys(v["lookback"] for c in search.candidates for v in c.starts if "lookback" in v)),
         "seeds": seen.seeds,
         "seed": search.seed,
         "scale": seen.scale,
@@ -196,48 +186,6 @@ def carry_out_search(
                 tell(studies[c.name], trial, desk.trials[c.name, trial.number])
     trials = tuple(desk.trials[key] for key in wanted if key in desk.trials)
     return Found(trials, interrupted, out_of_time=len(trials) < len(wanted) and not interrupted)
-
-
-def start_study(candidate: Candidate) -> optuna.Study:
-    """Optuna's study of a model, in memory, with the untuned model waiting at every lookback."""
-    pruner = PercentilePruner(WORST, n_startup_trials=FINISHED, n_warmup_steps=WARM_UP, n_min_trials=AT_EPOCH)
-    study = optuna.create_study(study_name=candidate.name, pruner=pruner)
-    for values in candidate.starts:
-        study.enqueue_trial(values)
-    return study
-
-
-def ask(study: optuna.Study, candidate: Candidate, seed: int, number: int) -> optuna.Trial:
-    """The next trial: its values depend on the seed, its number, and what came of earlier rounds."""
-    # A sampler for each, so that nothing depends on how many this process has asked for before.
-    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    study.sampler = TPESampler(n_startup_trials=RANDOM, seed=own)
-    return study.ask(candidate.space)
-
-
-def tell(study: optuna.Study, asked: optuna.Trial, trial: Trial) -> None:
-    """Let Optuna know what came of a trial."""
-    for epoch, best in trial.looks:
-        if isfinite(best):
-            asked.report(best, epoch)
-    study.tell(asked, trial.score, TrialState.PRUNED if trial.pruned else TrialState.COMPLETE)
-
-
-def is_hopeless(study: optuna.Study, looks: Mapping[int, float]) -> bool:
-    """Whether most finished trials were better at the last of these epochs than this one has been up to it."""
-    running = create_trial(state=TrialState.RUNNING, intermediate_values=dict(looks))
-    return study.pruner.prune(study, running)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without Optuna's notes of every trial; its level of notes belongs to the whole process and is put back."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 class TimeIsUp(Interrupted):

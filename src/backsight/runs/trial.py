@@ -114,18 +114,18 @@ def run_trial(
 
     seeds = range(conditions.seeds if configuration.recipe.random else 1)
     fit = partial(_fit, conditions, model, configuration)
-    errors: list[tuple[float, ...]] = []
-    epochs: list[int] = []
+    first, *others = conditions.exams
     try:
-        for exam in conditions.exams:
-            first, others = (seeds, seeds[:0]) if errors else (seeds[:1], seeds[1:])
-            fits = fit(exam, first, on_epoch if errors else look) + fit(exam, others, on_epoch)
-            errors.append(tuple(error for error, _ in fits))
-            epochs += [count for _, count in fits]
+        found = [
+            fit(first, seeds[:1], look) + fit(first, seeds[1:], on_epoch),
+            *(fit(exam, seeds, on_epoch) for exam in others),
+        ]
+        errors = tuple(tuple(error for error, _ in of_fold) for of_fold in found)
+        epochs = tuple(count for of_fold in found for _, count in of_fold)
     except Hopeless:
-        errors, epochs = [], [looks[-1][0]]
+        errors, epochs = (), (looks[-1][0],)
     seconds = perf_counter() - began
-    return Trial(model, number, values, configuration, tuple(errors), tuple(looks), tuple(epochs), seconds)
+    return Trial(model, number, values, configuration, errors, tuple(looks), epochs, seconds)
 
 
 def _fit(

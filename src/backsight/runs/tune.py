@@ -14,7 +14,8 @@ from backsight.errors import Interrupted, SettingError
 from backsight.runs.compare import Comparison, examine
 from backsight.runs.entry import Entry
 from backsight.runs.progress import Progress
-from backsight.runs.search import Found, Search, carry_out_search, identify, make_search, quiet
+from backsight.runs.proposals import quiet
+from backsight.runs.search import Found, Search, carry_out_search, identify, make_search
 from backsight.runs.search_log import Save, begin, open_journal
 from backsight.runs.search_space import make_candidates
 from backsight.runs.study import NETWORKS, Model, Study, make_study

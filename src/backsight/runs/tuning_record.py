@@ -10,8 +10,9 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 from backsight.models.registry import recipe_name
 from backsight.runs.estimate import Estimate
+from backsight.runs.proposals import quiet
 from backsight.runs.record import exam_record
-from backsight.runs.search import Search, quiet
+from backsight.runs.search import Search
 from backsight.runs.search_log import to_optuna
 from backsight.runs.search_space import Candidate
 from backsight.runs.trial import Trial
