@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from backsight.runs.memory import memory_profile as memory_profile
     from backsight.runs.memory_test import MemoryTest as MemoryTest
     from backsight.runs.memory_test import memory_test as memory_test
+    from backsight.runs.tune import Tuning as Tuning
+    from backsight.runs.tune import tune as tune
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
     from backsight.series.catalogue import load as load
     from backsight.series.doctor.diagnosis import Diagnosis as Diagnosis
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from backsight.series.series import Series as Series
     from backsight.series.tasks import TASKS as TASKS
     from backsight.training.plan import Plan as Plan
+    from backsight.windows.folds import rolling_folds as rolling_folds
     from backsight.windows.split import (
         Split as Split,
     )
@@ -108,6 +111,7 @@ _HOME = {
     "SettingError": "errors",
     "Split": "windows.split",
     "TASKS": "series.tasks",
+    "Tuning": "runs.tune",
     "WindowError": "errors",
     "as_recipe": "models.registry",
     "audit": "series.doctor.diagnosis",
@@ -125,9 +129,11 @@ _HOME = {
     "plot_memory_test": "report.memory_plots",
     "plot_states": "report.memory_plots",
     "read_series": "series.read",
+    "rolling_folds": "windows.folds",
     "run_lesson": "runs.lesson",
     "split_by_dates": "windows.split",
     "split_by_fractions": "windows.split",
+    "tune": "runs.tune",
 }
 
 __version__ = "0.1.0"

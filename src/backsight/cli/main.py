@@ -16,6 +16,7 @@ from backsight.cli.doctor import doctor
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
 from backsight.cli.memory import memory, memory_test
+from backsight.cli.tune import tune
 from backsight.errors import BacksightError, Interrupted
 
 #: Characters of an error that are printed.
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, memory, memory_test, audit, describe, models, data, doctor):
+for command in (lesson, compare, memory, memory_test, tune, audit, describe, models, data, doctor):
     app.command()(command)
 
 

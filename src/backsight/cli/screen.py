@@ -62,7 +62,7 @@ class Bar(Silent):
         self._lock = Lock()
 
     def started(self, jobs: int) -> None:
-        self._progress.update(self._task, total=jobs)
+        self._progress.reset(self._task, total=jobs)
 
     def epoch(self, job: str, seed: int, done: EpochDone) -> None:
         with self._lock:
@@ -80,12 +80,12 @@ class Bar(Silent):
         self._progress.console.print("Stopping once the fits in progress allow it. Ctrl-C again ends at once.")
 
 
-def make_progress(console: Console) -> Progress:
+def make_progress(console: Console, of: str = "fits") -> Progress:
     """The bar's columns, gone from the screen when the work is done."""
     columns = (
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("fits"),
+        TextColumn(of),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -102,10 +102,10 @@ def own_output_aside(json: Path | None) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Silent]:
-    """A bar on standard error where that is a terminal, and silence elsewhere."""
+def progress_bar(of: str = "fits") -> Iterator[Silent]:
+    """A bar on standard error where that is a terminal, and silence elsewhere; `of` says what it counts."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield Silent()
         return
-    with make_progress(Console(stderr=True)) as progress:
+    with make_progress(Console(stderr=True), of) as progress:
         yield Bar(progress)

@@ -83,6 +83,19 @@ def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
     return with_settings(recipe, _parse_settings(matched["settings"] or "", model))
 
 
+def given_settings(model: "str | Recipe | Callable[..., Any]") -> frozenset[str]:
+    """Names of the settings that a text gives in its brackets; none of anything but a text.
+
+    Raises:
+        RecipeError: what stands in the brackets is no list of settings.
+
+    >>> sorted(given_settings("lstm(units=7, layers=2)")), sorted(given_settings("lstm"))
+    (['layers', 'units'], [])
+    """
+    matched = _CALL.fullmatch(model.strip()) if isinstance(model, str) else None
+    return frozenset(_parse_settings(matched["settings"] or "", matched[0])) if matched else frozenset()
+
+
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     """The recipe with other settings.
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from backsight.report.files import Writer
 from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
+from backsight.report.tuning_plots import plot_importances, plot_searches
 
 Record = dict[str, Any]
 
@@ -39,6 +40,27 @@ def comparison_files(
             "histories.csv": lambda path: histories.to_csv(path, index=False),
             "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
         }
+    return files
+
+
+def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
+    """Writers by file name: the record, the trials, how the search went, and which settings mattered, if known.
+
+    Args:
+        record: of the tuning; see `runs.tuning_record`.
+        trials: see `runs.tune.trial_rows`.
+    """
+    importances = {model["name"]: model["importance"] for model in record["models"] if model["importance"]}
+    unit = record["search"]["unit"]
+    files: dict[str, Writer] = {
+        "tuning.json": lambda path: path.write_text(
+            json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        ),
+        "trials.csv": lambda path: trials.to_csv(path, index=False),
+        "search.png": lambda path: plot_searches(trials, unit).savefig(path, dpi=110),
+    }
+    if importances:
+        files["importance.png"] = lambda path: plot_importances(importances).savefig(path, dpi=110)
     return files
 
 

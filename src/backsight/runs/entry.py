@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from backsight.errors import SettingError
 from backsight.models.recipe import Recipe
 from backsight.models.registry import recipe_name
+from backsight.training.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Entry:
         lookback: steps in its window.
         features: columns it reads.
         calendar: whether it reads the day of the year too.
+        plan: how it is trained, if not as the study says.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Entry:
     lookback: int
     features: tuple[str, ...]
     calendar: bool = False
+    plan: Plan | None = None
 
 
 def make_entries(

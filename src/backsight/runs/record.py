@@ -37,7 +37,7 @@ def exam_record(comparison: Comparison) -> Record:
 
     `first`, `last` and `days` are those of the test part. In an entry, `seeds`, `val_rmse`, `test_rmse` and the
     like, `epochs` and `seconds` hold one value a seed; a model without randomness, and an ensemble, has one. An
-    error of a failed forecast is None. `pairs` are the paired tests on the test days that were asked, adjusted
+    error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are the paired tests on the test days that were asked, adjusted
     together; see `evaluation.significance.Paired`.
     """
     exam, series = comparison.exam, comparison.series
@@ -89,6 +89,7 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "name": name,
         "recipe": recipe_name(entry.recipe),
         "settings": None if isinstance(entry.recipe, Own) else recipe_to_json(entry.recipe),
+        "plan": asdict(entry.plan) if entry.plan else None,
         "lookback": entry.lookback,
         "features": list(input_names(entry.features, entry.calendar)),
         "ensemble": ensemble,

@@ -37,7 +37,7 @@ class Study:
         exam: target, horizon and days.
         entries: what is compared.
         seeds: fits of each model that is random, with seeds 0, 1, ...
-        plan: how networks are trained.
+        plan: how networks are trained whose entry has no plan of its own.
         scale: how inputs, and the target for networks, are scaled.
 
     Raises:
@@ -64,7 +64,7 @@ class Study:
                 entry.name,
                 entry.recipe,
                 range(self.seeds if entry.recipe.random else 1),
-                partial(fit_entry, self.series, self.exam, entry, self.plan, self.scale),
+                partial(fit_entry, self.series, self.exam, entry, entry.plan or self.plan, self.scale),
             )
             for entry in self.entries
         ]

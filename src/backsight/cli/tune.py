@@ -1,0 +1,162 @@
+"""`backsight tune`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from backsight.cli.bundles import bundled
+from backsight.cli.options import (
+    Data,
+    DataOptions,
+    ExamOptions,
+    Json,
+    Lookbacks,
+    Models,
+    Seeds,
+    TrainingOptions,
+    Workers,
+    check_outputs,
+    parse_counts,
+)
+from backsight.errors import SettingError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from backsight.runs.tune import Tuning
+
+
+@bundled
+def tune(
+    data: Data,
+    of_data: DataOptions,
+    of_exam: ExamOptions,
+    lookback: Lookbacks = "1,3,7,30",
+    models: Models = "dense,rnn,lstm,gru",
+    trials: Annotated[int, typer.Option(help="Settings to try of each model; untuned ones among them.")] = 50,
+    minutes: Annotated[
+        float | None, typer.Option(help="End the search after so many, whatever is done by then.")
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Earlier dates that every setting is tried at.")] = 2,
+    seeds: Seeds = 3,
+    seed: Annotated[int, typer.Option(help="Of what is tried. Networks are fitted with seeds 0, 1, ...")] = 0,
+    *,
+    of_training: TrainingOptions,
+    baselines: Annotated[
+        bool, typer.Option(help="Let persistence, seasonal, climatology, ridge and trees sit the exam too.")
+    ] = True,
+    workers: Workers = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many fits it takes and how long, and stop.")
+    ] = False,
+    json: Json = None,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Keep the trials and write the results here. Goes on with what is there."),
+    ] = Path("backsight-tuning"),
+) -> None:
+    """Search for better settings of models, then let the best sit the exam beside the untuned ones.
+
+    What a setting is worth is its mean error over seeds, and over days before the test part that training has not seen.
+    A search that was stopped or killed goes on when it is asked for again with the same --out. Settings that are
+    written in brackets stay as they are.
+
+    [bold]Examples[/bold]
+
+      backsight tune seattle --target temp_max --models ridge,trees,dense --trials 30 --out tuning
+
+      backsight tune basel --features 'BASEL_*' --models 'rnn,lstm(layers=1),dense' --lookback 1,3,7 --minutes 10
+
+      backsight tune basel --features 'BASEL_*' --models gru --trials 100 --dry-run
+    """
+    check_outputs(json, out, data)
+    if minutes is not None and not minutes > 0:  # as NaN is not
+        raise SettingError(f"--minutes takes a number above 0; {minutes} was given.")
+    lookbacks = parse_counts("--lookback", lookback)
+
+    from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
+    from backsight.models.registry import split_models
+    from backsight.runs.estimate import estimate
+    from backsight.runs.jobs import cores
+    from backsight.runs.search import make_search
+    from backsight.runs.search_space import make_candidates
+    from backsight.runs.study import make_study
+    from backsight.runs.tune import pursue
+    from backsight.runs.tuning_record import estimate_record
+
+    plan, series = of_training.plan(), of_data.load(data)
+    console = results_console(json)
+    notice(console, series, of_data.target)
+    with own_output_aside(json):
+        named = split_models(models)
+        study = make_study(
+            series,
+            of_data.target_of(data, series),
+            features=of_data.globs,
+            models=named,
+            lookback=lookbacks,
+            horizon=of_exam.horizon,
+            stride=of_exam.stride,
+            seeds=seeds,
+            plan=plan,
+            scale=of_training.scale,
+            split=of_exam.choose_split(series),
+            calendar=of_training.calendar,
+            baselines=baselines,
+        )
+        search = make_search(study, make_candidates(named, lookbacks, plan), trials=trials, folds=folds, seed=seed)
+        with progress_bar("done") as progress:
+            if dry_run:
+                estimates = estimate(search, progress)
+            else:
+                tuning = pursue(search, out, workers, minutes, progress)
+    if dry_run:
+        _show_estimates(estimate_record(search, estimates, workers or cores()), console, json)
+        return
+    _show(tuning, console, json, out)
+    if tuning.interrupted:
+        raise typer.Exit(130)
+
+
+def _show_estimates(record: dict[str, Any], console: "Console", json: Path | None) -> None:
+    """Print how long the search would take."""
+    from backsight.cli.screen import print_json
+    from backsight.report.tuning import estimate_table
+
+    print_json(record, json)
+    console.print(estimate_table(record))
+
+
+def _show(tuning: "Tuning", console: "Console", json: Path | None, out: Path) -> None:
+    """Print what the search and the exam say; write the results."""
+    from backsight.cli.screen import print_json
+    from backsight.report.files import write_files
+    from backsight.report.output import comparison_files, tuning_files
+    from backsight.report.sentences import exam_sentences
+    from backsight.report.tables import exam_table
+    from backsight.report.tuning import tuning_sentences, tuning_table
+    from backsight.runs.tuning_record import tuning_record
+
+    record, found = tuning_record(tuning), tuning.comparison
+    files = tuning_files(record, tuning.trials)
+    if found is not None:
+        files |= comparison_files(record, found.leaderboard, found.histories, found.forecasts)
+    write_files(out, files)
+    print_json(record, json)
+    console.print(tuning_table(record))
+    console.print()
+    if found is not None:
+        console.print(exam_table(record["exam"]))
+        console.print()
+    for sentence in [*tuning_sentences(record), *(exam_sentences(record["exam"]) if found is not None else [])]:
+        console.print(f"- {sentence}", markup=False)
+    console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+    if record["out_of_time"]:
+        console.print(
+            "\nThe time was up before every trial was done. The same command goes on from here.", markup=False
+        )
+    if tuning.interrupted:
+        console.print(
+            "\nStopped by Ctrl-C: only what was finished is shown. The same command goes on from here.", markup=False
+        )

@@ -1,0 +1,234 @@
+"""Tuning: a search on folds, and the exam that its winners sit beside the untuned models."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from statistics import fmean
+from time import perf_counter
+
+import pandas as pd
+
+from backsight.errors import Interrupted, SettingError
+from backsight.runs.compare import Comparison, examine
+from backsight.runs.entry import Entry
+from backsight.runs.progress import Progress
+from backsight.runs.proposals import quiet
+from backsight.runs.search import Found, Search, carry_out_search, identify, make_search
+from backsight.runs.search_log import Save, begin, open_journal
+from backsight.runs.search_space import make_candidates
+from backsight.runs.study import NETWORKS, Model, Study, make_study
+from backsight.runs.trial import Trial
+from backsight.series.series import Series
+from backsight.training.plan import Plan
+from backsight.windows.scaling import ScaleName
+from backsight.windows.split import Split
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """What a search has found, and how its winners did in the exam.
+
+    Attributes:
+        search: what was asked.
+        found: the trials.
+        comparison: the exam of the untuned models, the tuned ones and the baselines; None if Ctrl-C ended the search.
+        seconds: of the search, without the exam.
+    """
+
+    search: Search
+    found: Found
+    comparison: Comparison | None
+    seconds: float
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the search or the exam."""
+        return self.found.interrupted or (self.comparison is not None and self.comparison.interrupted)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial; see `trial_rows`."""
+        return trial_rows(self.search, self.found.trials)
+
+    @cached_property
+    def best(self) -> Mapping[str, Trial]:
+        """The trial with the lowest score of each model; of two that are equal the earlier one."""
+        return best_trials(self.found.trials)
+
+    @property
+    def untuned(self) -> Mapping[str, Trial]:
+        """The best untuned trial of each model: its best lookback."""
+        return best_trials(t for t in self.found.trials if self.search.is_untuned(t))
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        """Of each model the entry that the search chose, as the exam calls it; best first."""
+        return {t.model: self.entry(t) for t in sorted(self.best.values(), key=_score)}
+
+    def entry(self, trial: Trial) -> Entry:
+        """What a trial is called in the exam. An untuned one sits it anyway, under its usual name."""
+        chosen, seen = trial.configuration, self.search.conditions
+        name = f"{trial.model}_{chosen.lookback}" if chosen.recipe.reads_window else trial.model
+        if self.search.is_untuned(trial):
+            return next(entry for entry in self.search.study.entries if entry.name == name)
+        plan = chosen.plan if chosen.plan != self.search.study.plan else None
+        return Entry(f"{name} tuned", chosen.recipe, chosen.lookback, seen.features, seen.calendar, plan)
+
+
+def tune(
+    series: Series,
+    target: str,
+    *,
+    features: Iterable[str] | None = None,
+    models: Iterable[Model] | str = NETWORKS,
+    lookback: Iterable[int] = (1, 3, 7, 30),
+    horizon: int = 1,
+    stride: int = 1,
+    trials: int = 50,
+    minutes: float | None = None,
+    folds: int = 2,
+    seeds: int = 3,
+    seed: int = 0,
+    plan: Plan | None = None,
+    scale: ScaleName = "standard",
+    split: Split | None = None,
+    calendar: bool = False,
+    baselines: bool = True,
+    out: Path | str | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Tuning:
+    """Search for settings on days before the test part, then let the winners sit the exam beside the untuned models.
+
+    A trial's score is its mean RMSE over folds and seeds. The folds lie inside the training and validation rows, and
+    each is scored on days that training neither learnt from nor was stopped by. The test days are opened once, at the
+    end. The first trials of every model are the untuned model, once at every lookback.
+
+    Args:
+        series, target, features, horizon, stride, scale, split, calendar, baselines: as for `compare`.
+        models: what to tune; settings in brackets stay as they are written.
+        lookback: numbers of steps to choose from.
+        trials: of each model.
+        minutes: after which the search ends, whatever is done by then.
+        folds: on which a trial is scored.
+        seeds: fits of each fold and of each entry of the exam. Trials are scored by their mean; none is chosen.
+        seed: of the proposals.
+        plan: how networks are trained untuned; learning rate and batch size are tuned.
+        out: a folder that keeps the trials; with the same arguments a search that was ended goes on there.
+        workers: trials, and then fits, at a time; one a core without it.
+        progress: told of trials, then of fits.
+
+    Raises:
+        ColumnError, RecipeError, WindowError: as for `compare`.
+        SettingError: a number outside its range, a folder that holds another search, or no trial done in time.
+        Interrupted: Ctrl-C came before a single trial was done.
+
+    Source: Bergstra, Bardenet, Bengio, Kegl 2011, NeurIPS 24 (the sampler, TPE); Akiba et al. 2019, KDD (Optuna).
+
+    >>> import backsight
+    >>> series = backsight.load("seattle").head(500)
+    >>> found = tune(series, "temp_max", models="ridge", lookback=[3, 7], trials=5)
+    >>> found.trials["state"].tolist()
+    ['untuned', 'untuned', 'tuned', 'tuned', 'tuned']
+    """
+    models = models if isinstance(models, str) else list(models)
+    steps, plan = list(lookback), plan or Plan()
+    study = make_study(
+        series,
+        target,
+        features=features,
+        models=models,
+        lookback=steps,
+        horizon=horizon,
+        stride=stride,
+        seeds=seeds,
+        plan=plan,
+        scale=scale,
+        split=split,
+        calendar=calendar,
+        baselines=baselines,
+    )
+    search = make_search(study, make_candidates(models, steps, plan), trials=trials, folds=folds, seed=seed)
+    return pursue(search, Path(out) if out is not None else None, workers, minutes, progress)
+
+
+def pursue(
+    search: Search,
+    folder: Path | None = None,
+    workers: int | None = None,
+    minutes: float | None = None,
+    progress: Progress | None = None,
+) -> Tuning:
+    """Carry out a search, or go on with the one in the folder, and examine what it chose; see `tune`."""
+    began = perf_counter()
+    known, save = ([], _keep_nowhere) if folder is None else _open(folder, search)
+    found = carry_out_search(search, known, save, workers=workers, minutes=minutes, progress=progress)
+    tuning = Tuning(search, found, None, perf_counter() - began)
+    if found.interrupted and not found.trials:
+        raise Interrupted
+    if not tuning.best:
+        raise SettingError(f"No trial was done within {minutes} minutes. Give more of them.")
+    if found.interrupted:
+        return tuning
+    return replace(tuning, comparison=examine(final_study(tuning), workers, progress))
+
+
+def _open(folder: Path, search: Search) -> tuple[list[Trial], Save]:
+    begin(folder, identify(search))
+    with quiet():
+        return open_journal(folder, search.candidates)
+
+
+def final_study(tuning: Tuning) -> Study:
+    """The exam: what would have been compared without tuning, and the tuned entries."""
+    study = tuning.search.study
+    known = {entry.name for entry in study.entries}
+    tuned = [entry for entry in tuning.entries.values() if entry.name not in known]
+    return replace(study, entries=(*study.entries, *tuned))
+
+
+def best_trials(trials: Iterable[Trial]) -> dict[str, Trial]:
+    """The trial with the lowest score of each model that has one."""
+    best: dict[str, Trial] = {}
+    for trial in trials:
+        if _score(trial) < (_score(best[trial.model]) if trial.model in best else inf):
+            best[trial.model] = trial
+    return best
+
+
+def _score(trial: Trial) -> float:
+    return inf if trial.score is None else trial.score
+
+
+def trial_rows(search: Search, trials: Iterable[Trial]) -> pd.DataFrame:
+    """Trials as a table.
+
+    Returns:
+        model, trial (from 1), state (untuned, tuned, or pruned for those that were given up), rmse (what is made
+        small; NaN if pruned), fold_1 and so on (means over seeds), the settings of all models (NaN where a model has no
+        such setting), epochs of all fits, and seconds.
+    """
+    settings = list(dict.fromkeys(["lookback", *(name for c in search.candidates for name in c.space)]))
+    rows = []
+    for t in trials:
+        folds = {f"fold_{place}": fmean(errors) for place, errors in enumerate(t.rmse, start=1)}
+        rows.append(
+            {
+                "model": t.model,
+                "trial": t.number + 1,
+                "state": "pruned" if t.pruned else "untuned" if search.is_untuned(t) else "tuned",
+                "rmse": float("nan") if t.score is None else t.score,
+                **folds,
+                **search.candidate(t.model).show(t.values),
+                "epochs": sum(t.epochs),
+                "seconds": round(t.seconds, 3),
+            }
+        )
+    of_folds = [f"fold_{place}" for place in range(1, len(search.folds) + 1)]
+    return pd.DataFrame(rows, columns=["model", "trial", "state", "rmse", *of_folds, *settings, "epochs", "seconds"])
+
+
+def _keep_nowhere(_: Trial) -> None:
+    """Trials of a search without a folder."""
