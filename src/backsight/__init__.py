@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
     from backsight.models.registry import as_recipe as as_recipe
+    from backsight.report.lookback_plot import plot_lookback as plot_lookback
     from backsight.report.plots import (
         plot_history as plot_history,
     )
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from backsight.runs.compare import compare as compare
     from backsight.runs.lesson import Lesson as Lesson
     from backsight.runs.lesson import run_lesson as run_lesson
+    from backsight.runs.lookback import Lookbacks as Lookbacks
+    from backsight.runs.lookback import lookback_curve as lookback_curve
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
     from backsight.series.catalogue import load as load
     from backsight.series.from_frame import from_frame as from_frame
@@ -81,6 +84,7 @@ _HOME = {
     "ExamError": "errors",
     "Forecaster": "models.recipe",
     "Lesson": "runs.lesson",
+    "Lookbacks": "runs.lookback",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
     "Recipe": "models.recipe",
@@ -93,9 +97,11 @@ _HOME = {
     "compare": "runs.compare",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",
+    "lookback_curve": "runs.lookback",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
     "plot_lesson": "report.plots",
+    "plot_lookback": "report.lookback_plot",
     "read_series": "series.read",
     "run_lesson": "runs.lesson",
     "split_by_dates": "windows.split",

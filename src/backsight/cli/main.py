@@ -14,6 +14,7 @@ from backsight.cli.describe import describe
 from backsight.cli.doctor import doctor
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
+from backsight.cli.lookback import lookback
 from backsight.errors import BacksightError, Interrupted
 
 #: Characters of an error that are printed.
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, describe, models, data, doctor):
+for command in (lesson, compare, lookback, describe, models, data, doctor):
     app.command()(command)
 
 

@@ -63,7 +63,12 @@ class Judge:
     @cached_property
     def groups(self) -> Mapping[str, int]:
         """Entries that can't be told apart on validation share a number, from 1; failed ones have none."""
-        return tie_groups(self.losses("validation"), self._set_apart_by_seeds, overlap=self.overlap)
+        return self.groups_among(self.losses("validation").columns)
+
+    def groups_among(self, names: Collection[str]) -> Mapping[str, int]:
+        """Tie groups of some entries, as if there were no others; see `significance.tie_groups`."""
+        losses = self.losses("validation")
+        return tie_groups(losses[[n for n in losses if n in names]], self._set_apart_by_seeds, overlap=self.overlap)
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:

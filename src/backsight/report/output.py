@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from backsight.report.files import Writer
+from backsight.report.lookback import compared_lines
+from backsight.report.lookback_plot import plot_lookbacks
 from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
 
 Record = dict[str, Any]
@@ -39,6 +41,30 @@ def comparison_files(
             "histories.csv": lambda path: histories.to_csv(path, index=False),
             "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
         }
+    return files
+
+
+def lookback_files(
+    record: Record, study: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+) -> dict[str, Writer]:
+    """Writers by file name: the run, the curves as table and picture, the forecasts, and training curves if any.
+
+    Args:
+        record: of the curves; see `runs.record.lookback_record`.
+        study: what was asked; see `runs.saved`.
+        table: see `runs.lookback`.
+        histories, forecasts: as in `comparison_files`.
+    """
+    exam = record["exam"]
+    run = json.dumps({**study, "openings": exam["openings"]}, indent=1)
+    files: dict[str, Writer] = {
+        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
+        "lookback.csv": lambda path: table.to_csv(path, index=False),
+        "lookback.png": lambda path: plot_lookbacks(table, exam["unit"], compared_lines(record)).savefig(path, dpi=150),
+        "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+    }
+    if not histories.empty:
+        files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
     return files
 
 

@@ -28,7 +28,7 @@ def exam_sentences(exam: Record) -> list[str]:
     failed = [e["name"] for e in exam["entries"] if e not in entries]
     return [
         f"All {len(exam['entries'])} entries were examined on the same {exam['days']} target rows, {exam['first']} to "
-        f"{exam['last']}; they were ranked on the {exam['validation']['days']} before them. {_openings(exam)}",
+        f"{exam['last']}; they were ranked on the {exam['validation']['days']} before them. {show_openings(exam)}",
         *_tied_for_best(exam, entries, unit),
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),
         *_verdicts(exam, entries, unit),
@@ -60,9 +60,8 @@ def pair_sentence(pair: Record, unit: str = "") -> str:
         abs(pair["difference"]),
         sorted(pair[end] * (1 if pair["difference"] > 0 else -1) for end in ("low", "high")),
     )
-    sure = "p < 0.001" if pair["p"] < 0.001 else f"p = {pair['p']:.3f}" if pair["p"] < 0.1 else f"p = {pair['p']:.2f}"
     facts = (
-        f"95 % interval {ends[0]:.3f} to {ends[1]:.3f}, {sure}; {pair['windows']} windows, worth "
+        f"95 % interval {ends[0]:.3f} to {ends[1]:.3f}, {show_p(pair['p'])}; {pair['windows']} windows, worth "
         f"{pair['effective']:.0f} independent ones"
     )
     if pair["differ"]:
@@ -73,7 +72,17 @@ def pair_sentence(pair: Record, unit: str = "") -> str:
     )
 
 
-def _openings(exam: Record) -> str:
+def show_p(p: float) -> str:
+    """How sure: with as many digits as mean something.
+
+    >>> show_p(0.0004), show_p(0.0212), show_p(0.338)
+    ('p < 0.001', 'p = 0.021', 'p = 0.34')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def show_openings(exam: Record) -> str:
+    """How often the test days have been opened, and that they chose nothing."""
     openings = exam["openings"]
     if openings is None or openings["times"] == 1:
         return "Test days chose nothing."

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from backsight.evaluation.descents import second_descent
+from backsight.evaluation.judge import Judge
+from backsight.evaluation.lookback import Choice
 from backsight.evaluation.significance import Paired
 from backsight.evaluation.verdicts import Parrot
 from backsight.models.breakdown import one_line, parameter_breakdown
@@ -17,6 +19,7 @@ from backsight.models.registry import recipe_name, recipe_to_json
 from backsight.runs.compare import Comparison
 from backsight.runs.fit import Fitted
 from backsight.runs.lesson import Lesson, RowResult
+from backsight.runs.lookback import Lookbacks
 from backsight.windows.windows import input_names
 
 Record = dict[str, Any]
@@ -40,23 +43,9 @@ def exam_record(comparison: Comparison) -> Record:
     error of a failed forecast is None. `pairs` are the paired tests on the test days that were asked, adjusted
     together; see `evaluation.significance.Paired`.
     """
-    exam, series = comparison.exam, comparison.series
-    first, last, days = exam.describe_days(series, "test")
-    val_first, val_last, val_days = exam.describe_days(series, "validation")
-    board, openings = comparison.leaderboard, comparison.openings
+    board = comparison.leaderboard
     return {
-        "target": exam.target,
-        "unit": series.units.get(exam.target, ""),
-        "horizon": exam.horizon,
-        "stride": exam.stride,
-        "gap": exam.split.gap,
-        "validation": {"first": val_first, "last": val_last, "days": val_days},
-        "first": first,
-        "last": last,
-        "days": days,
-        "openings": None if openings is None else asdict(openings),
-        "floor": comparison.judge.floor,
-        "baseline": comparison.judge.baseline,
+        **_asked_record(comparison, comparison.judge),
         "recommended": comparison.recommended,
         "pairs": [{"asked": asked, **_paired_record(found)} for asked, found in comparison.findings.items()],
         "entries": [_entry_record(comparison, line) for line in board.reset_index().to_dict("records")],
@@ -75,12 +64,93 @@ def lesson_record(lesson: Lesson) -> Record:
     }
 
 
+def lookback_record(found: Lookbacks) -> Record:
+    """Lookback curves as plain values: data, seconds, interrupted, `exam`, `curves`, `overall`, `lines`.
+
+    A curve is a model with its choice (see `evaluation.lookback.Choice`) and its `points`, by lookback; errors and
+    seconds of a point hold one value a seed. `lines` are the floor and the best simple model, to compare with.
+    """
+    comparison, curves = found.comparison, found.curves
+    points: dict[str, list[Record]] = {model: [] for model in curves.models}
+    for row in found.table.sort_values("lookback", kind="stable").to_dict("records"):
+        points[row["model"]].append(_point_record(comparison, row))
+    compared = [name for name in dict.fromkeys((curves.judge.floor, curves.judge.baseline)) if name]
+    return {
+        "data": comparison.series.name,
+        "seconds": round(comparison.seconds, 3),
+        "interrupted": comparison.interrupted,
+        "exam": _asked_record(comparison, curves.judge),
+        "lines": {name: _errors_record(comparison, name) for name in compared},
+        "overall": _choice_record(curves.overall, found),
+        "curves": [
+            {"model": model, "choice": _choice_record(curves.choices.get(model), found), "points": of_model}
+            for model, of_model in points.items()
+        ],
+    }
+
+
+def _asked_record(comparison: Comparison, judge: Judge) -> Record:
+    """What was asked on which days, and the simple models that others are measured by."""
+    exam, series, openings = comparison.exam, comparison.series, comparison.openings
+    first, last, days = exam.describe_days(series, "test")
+    val_first, val_last, val_days = exam.describe_days(series, "validation")
+    return {
+        "target": exam.target,
+        "unit": series.units.get(exam.target, ""),
+        "horizon": exam.horizon,
+        "stride": exam.stride,
+        "gap": exam.split.gap,
+        "validation": {"first": val_first, "last": val_last, "days": val_days},
+        "first": first,
+        "last": last,
+        "days": days,
+        "openings": None if openings is None else asdict(openings),
+        "floor": judge.floor,
+        "baseline": judge.baseline,
+    }
+
+
+def _errors_record(comparison: Comparison, name: str) -> Record:
+    """Every error of both parts, one value a seed."""
+    scores = comparison.judge.scores
+    of_entry = scores[scores["entry"] == name].drop(columns=["entry", "seed"])
+    return {str(column): _plain(values) for column, values in of_entry.items()}
+
+
+def _point_record(comparison: Comparison, row: Mapping[Hashable, Any]) -> Record:
+    members = comparison.members(row["entry"])
+    return {
+        "lookback": int(row["lookback"]),
+        "entry": row["entry"],
+        "parameters": members[0].forecaster.parameters,
+        "train_windows": members[0].train_windows,
+        "seeds": [f.seed for f in members],
+        **_errors_record(comparison, row["entry"]),
+        **{name: bool(row[name]) for name in ("tied", "best", "recommended")},
+        **_training(members),
+    }
+
+
+def _choice_record(choice: Choice | None, found: Lookbacks) -> Record | None:
+    if choice is None:
+        return None
+    point = found.curves.points[choice.recommended]
+    return {
+        **point._asdict(),
+        "entry": choice.recommended,
+        "best": choice.best,
+        "best_model": found.curves.points[choice.best].model,
+        "best_lookback": found.curves.points[choice.best].lookback,
+        "tied": list(choice.tied),
+        "enough": choice.enough,
+        "cost": None if choice.cost is None else _paired_record(choice.cost),
+    }
+
+
 def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Record:
     name = str(line["entry"])
     entry, members = comparison.entry(name), comparison.members(name)
     ensemble = name != entry.name
-    scores = comparison.judge.scores
-    scores = scores[scores["entry"] == name]
     parrot = comparison.judge.parrots.get(name)
     counted = members[0].forecaster.parameters
     return {
@@ -97,7 +167,7 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "parameters": counted * len(members) if ensemble and counted is not None else counted,
         "train_windows": members[0].train_windows,
         "seeds": [0] if ensemble else [f.seed for f in members],
-        **{column: _plain(scores[column]) for column in scores.columns if column not in ("entry", "seed")},
+        **_errors_record(comparison, name),
         "val_skill": _plain([line["val_skill"]])[0],
         "test_skill": _plain([line["test_skill"]])[0],
         "verdict": line["verdict"],

@@ -18,6 +18,7 @@ from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split, split_by_fractions
+from backsight.windows.windows import check_lookback
 
 Model = str | Recipe | Callable[..., Any]
 
@@ -42,6 +43,7 @@ class Study:
 
     Raises:
         SettingError: fewer than one seed, or two entries of one name.
+        WindowError: a lookback is too long for the training rows.
     """
 
     series: Series
@@ -56,6 +58,8 @@ class Study:
         for name, count in Counter(entry.name for entry in self.entries).items():
             if count > 1:
                 raise SettingError(f"Two different models are called {name!r}. Rename your function.")
+        for entry in self.entries:
+            check_lookback(self.exam.split, entry.lookback, self.exam.horizon)
 
     def jobs(self) -> list[Job[Fitted]]:
         """One job an entry, with all of its seeds."""
