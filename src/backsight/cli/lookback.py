@@ -7,6 +7,7 @@ import typer
 
 from backsight.cli.bundles import bundled
 from backsight.cli.options import (
+    BacktestOptions,
     Data,
     DataOptions,
     ExamOptions,
@@ -32,6 +33,7 @@ def lookback(
     data: Data,
     of_data: DataOptions,
     of_exam: ExamOptions,
+    of_backtest: BacktestOptions,
     lookback: Annotated[
         str | None,
         typer.Option(
@@ -86,6 +88,8 @@ def lookback(
             plan=plan,
             scale=of_training.scale,
             split=of_exam.choose_split(series),
+            folds=of_backtest.folds,
+            window=of_backtest.window,
             calendar=of_training.calendar,
             baselines=baselines,
             workers=workers,

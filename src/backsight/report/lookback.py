@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from backsight.report.sentences import pair_sentence, show_openings, show_p
+from backsight.report.sentences import pair_sentence, show_days, show_openings, show_p, show_validation
 from backsight.report.tables import new_table, show_mean
 
 Part = Literal["validation", "test"]
@@ -39,8 +39,7 @@ def lookback_sentences(record: Record) -> list[str]:
     models = f"{len(curves)} models" if len(curves) > 1 else curves[0]["model"]
     return [
         f"{models} at {len(lookbacks)} lookbacks, {lookbacks[0]} to {lookbacks[-1]} steps, were examined on the same "
-        f"{exam['days']} target rows, {exam['first']} to {exam['last']}; lookbacks were chosen on the "
-        f"{exam['validation']['days']} before them. {show_openings(exam)}",
+        f"{show_days(exam)}; lookbacks were chosen on {show_validation(exam)}. {show_openings(exam)}",
         *_overall(record, unit),
         *[_of_model(curve, unit) for curve in curves],
         *_power(record, unit),

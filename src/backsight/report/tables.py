@@ -37,8 +37,10 @@ def lesson_table(record: Record) -> Table:
 
 def exam_table(exam: Record) -> Table:
     """The leaderboard: tie groups, and entries in each ranked on validation; errors over seeds."""
+    folds = len(exam["folds"])
     title = (
-        f"On the same exam: {exam['target']}, test days {exam['first']} to {exam['last']} ({exam['days']}), "
+        f"On the same exam: {exam['target']}, test days {exam['first']} to {exam['last']} ({exam['days']}"
+        f"{f' in {folds} folds' if folds else ''}), "
         f"ranked on {exam['validation']['first']} to {exam['validation']['last']} (RMSE{_in_unit(exam['unit'])})"
     )
     table = new_table(
@@ -50,6 +52,7 @@ def exam_table(exam: Record) -> Table:
         "validation",
         "test",
         "test range",
+        *(["folds' range"] if folds else []),
         "MAE",
         "bias",
         "skill",
@@ -65,6 +68,7 @@ def exam_table(exam: Record) -> Table:
             show_mean(entry["val_rmse"]),
             show_mean(entry["test_rmse"]),
             show_errors_range(entry["test_rmse"]),
+            *([show_errors_range([_fmean(fold["test_rmse"]) for fold in entry["folds"]])] if folds else []),
             show_mean([_fmean(entry["test_mae"])]),
             _show_bias(entry),
             f"{entry['test_skill']:+.2f}" if entry["test_skill"] is not None else "",

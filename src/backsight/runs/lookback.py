@@ -14,6 +14,7 @@ from backsight.runs.progress import Progress
 from backsight.runs.study import Model, make_study
 from backsight.series.series import Series
 from backsight.training.plan import Plan
+from backsight.windows.folds import Window, folds_of_split
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split, split_by_fractions
 
@@ -87,6 +88,8 @@ def lookback_curve(
     plan: Plan | None = None,
     scale: ScaleName = "standard",
     split: Split | None = None,
+    folds: int = 1,
+    window: Window = "expanding",
     calendar: bool = False,
     baselines: bool = True,
     workers: int | None = None,
@@ -100,8 +103,8 @@ def lookback_curve(
         series: the data.
         target: the column to forecast.
         lookback: numbers of steps; without it, see `usual_lookbacks`.
-        features, models, horizon, stride, seeds, plan, scale, split, calendar, baselines, workers, progress: as in
-            `compare`.
+        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines, workers,
+            progress: as in `compare`.
 
     Raises:
         WindowError: a lookback is too long for the series; the message names the longest possible.
@@ -111,21 +114,24 @@ def lookback_curve(
     >>> series = backsight.load("seattle")
     >>> found = lookback_curve(series, "temp_max", models="ridge", lookback=[1, 3, 7], baselines=False)
     >>> found.recommended, found.choices["ridge"].tied
-    ('ridge_3', ('ridge_3', 'ridge_7'))
+    ('ridge_1', ('ridge_1', 'ridge_3', 'ridge_7'))
     """
     parts = split or split_by_fractions(len(series))
+    shortest = folds_of_split(parts, folds, window)[0]
     study = make_study(
         series,
         target,
         features=features,
         models=models,
-        lookback=usual_lookbacks(parts) if lookback is None else lookback,
+        lookback=usual_lookbacks(shortest) if lookback is None else lookback,
         horizon=horizon,
         stride=stride,
         seeds=seeds,
         plan=plan,
         scale=scale,
         split=parts,
+        folds=folds,
+        window=window,
         calendar=calendar,
         baselines=baselines,
     )
@@ -133,7 +139,7 @@ def lookback_curve(
 
 
 def usual_lookbacks(split: Split) -> list[int]:
-    """Those of 1, 2, 3, 7, 14, 30, 60, 90, 180 and 360 that are at most a tenth of the training rows.
+    """Those of 1, 2, 3, 7, 14, 30, 60, 90, 180 and 360 that are at most a tenth of the rows up to the end of training.
 
     >>> usual_lookbacks(split_by_fractions(1000))
     [1, 2, 3, 7, 14, 30, 60]

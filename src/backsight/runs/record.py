@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from backsight.evaluation.descents import second_descent
+from backsight.evaluation.exam import Exam, Part, describe_days, tested_before
+from backsight.evaluation.folds import Folds
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.lookback import Choice
 from backsight.evaluation.significance import Paired
@@ -20,6 +22,7 @@ from backsight.runs.compare import Comparison
 from backsight.runs.fit import Fitted
 from backsight.runs.lesson import Lesson, RowResult
 from backsight.runs.lookback import Lookbacks
+from backsight.series.series import Series
 from backsight.windows.windows import input_names
 
 Record = dict[str, Any]
@@ -42,12 +45,19 @@ def exam_record(comparison: Comparison) -> Record:
     like, `epochs` and `seconds` hold one value a seed; a model without randomness, and an ensemble, has one. An
     error of a failed forecast is None. `pairs` are the paired tests on the test days that were asked, adjusted
     together; see `evaluation.significance.Paired`.
+
+    In a backtest all of that is over all folds together. `folds` are their days, in an entry its errors in each, and
+    in a pair how many the first one won. `picks` says which entry each fold's own validation days would have chosen,
+    and the test error of choosing so.
     """
     board = comparison.leaderboard
     return {
         **_asked_record(comparison, comparison.judge),
         "recommended": comparison.recommended,
-        "pairs": [{"asked": asked, **_paired_record(found)} for asked, found in comparison.findings.items()],
+        "picks": _picks_record(comparison.judge.folds),
+        "pairs": [
+            {"asked": asked, **_paired_record(found, comparison.judge)} for asked, found in comparison.findings.items()
+        ],
         "entries": [_entry_record(comparison, line) for line in board.reset_index().to_dict("records")],
     }
 
@@ -91,19 +101,18 @@ def lookback_record(found: Lookbacks) -> Record:
 
 def _asked_record(comparison: Comparison, judge: Judge) -> Record:
     """What was asked on which days, and the simple models that others are measured by."""
-    exam, series, openings = comparison.exam, comparison.series, comparison.openings
-    first, last, days = exam.describe_days(series, "test")
-    val_first, val_last, val_days = exam.describe_days(series, "validation")
+    exam, openings = comparison.exam, comparison.openings
+    exams, series = comparison.study.exams, comparison.series
     return {
         "target": exam.target,
         "unit": series.units.get(exam.target, ""),
         "horizon": exam.horizon,
         "stride": exam.stride,
         "gap": exam.split.gap,
-        "validation": {"first": val_first, "last": val_last, "days": val_days},
-        "first": first,
-        "last": last,
-        "days": days,
+        "validation": _days_record(series, exams, "validation"),
+        **_days_record(series, exams, "test"),
+        "folds": [_fold_record(series, fold) for fold in exams] if len(exams) > 1 else [],
+        "tested_before": tested_before(exams),
         "openings": None if openings is None else asdict(openings),
         "floor": judge.floor,
         "baseline": judge.baseline,
@@ -117,6 +126,33 @@ def _errors_record(comparison: Comparison, name: str) -> Record:
     return {str(column): _plain(values) for column, values in of_entry.items()}
 
 
+def _picks_record(folds: Folds) -> Record | None:
+    rmse = folds.picks_rmse
+    return None if rmse is None else {"entries": list(folds.picks.values()), "test_rmse": _plain([rmse])[0]}
+
+
+def _days_record(series: Series, exams: Sequence[Exam], part: Part) -> Record:
+    first, last, days = describe_days(series, exams, part)
+    return {"first": first, "last": last, "days": days}
+
+
+def _fold_record(series: Series, exam: Exam) -> Record:
+    return {
+        "train_rows": len(exam.split.train),
+        "validation": _days_record(series, [exam], "validation"),
+        **_days_record(series, [exam], "test"),
+    }
+
+
+def _errors_by_fold(comparison: Comparison, name: str) -> list[Record]:
+    """Errors of an entry in each fold of a backtest, one value a seed; none without folds."""
+    scores = comparison.judge.folds.scores
+    of_entry = scores[scores["entry"] == name]
+    return [
+        {part: _plain(of_fold[part]) for part in ("val_rmse", "test_rmse")} for _, of_fold in of_entry.groupby("fold")
+    ]
+
+
 def _point_record(comparison: Comparison, row: Mapping[Hashable, Any]) -> Record:
     members = comparison.members(row["entry"])
     return {
@@ -126,6 +162,7 @@ def _point_record(comparison: Comparison, row: Mapping[Hashable, Any]) -> Record
         "train_windows": members[0].train_windows,
         "seeds": [f.seed for f in members],
         **_errors_record(comparison, row["entry"]),
+        "folds": _errors_by_fold(comparison, row["entry"]),
         **{name: bool(row[name]) for name in ("tied", "best", "recommended")},
         **_training(members),
     }
@@ -143,7 +180,7 @@ def _choice_record(choice: Choice | None, found: Lookbacks) -> Record | None:
         "best_lookback": found.curves.points[choice.best].lookback,
         "tied": list(choice.tied),
         "enough": choice.enough,
-        "cost": None if choice.cost is None else _paired_record(choice.cost),
+        "cost": None if choice.cost is None else _paired_record(choice.cost, found.curves.judge),
     }
 
 
@@ -168,6 +205,7 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "train_windows": members[0].train_windows,
         "seeds": [0] if ensemble else [f.seed for f in members],
         **_errors_record(comparison, name),
+        "folds": _errors_by_fold(comparison, name),
         "val_skill": _plain([line["val_skill"]])[0],
         "test_skill": _plain([line["test_skill"]])[0],
         "verdict": line["verdict"],
@@ -178,12 +216,14 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
     }
 
 
-def _paired_record(found: Paired) -> Record:
+def _paired_record(found: Paired, judge: Judge) -> Record:
     values = {
         name: value if not isinstance(value, float) or math.isfinite(value) else None
         for name, value in asdict(found).items()
     }
-    return {**values, "differ": found.differ}
+    folds = len(judge.folds)
+    won = {"first": judge.folds.won(found.first, found.second), "of": folds} if folds else None
+    return {**values, "differ": found.differ, "folds_won": won}
 
 
 def _parrot_record(parrot: Parrot) -> Record:
