@@ -62,6 +62,7 @@ class Folds:
     def _losses(self, column: str) -> dict[int, dict[str, float]]:
         """Mean squared errors over seeds, by fold and entry."""
         losses: dict[int, dict[str, float]] = {}
-        for (fold, entry), squared in (self.scores[column] ** 2).groupby([self.scores[FOLD], self.scores["entry"]]):
-            losses.setdefault(int(fold), {})[str(entry)] = float(squared.mean())
+        means = (self.scores[column] ** 2).groupby([self.scores[FOLD], self.scores["entry"]]).mean().reset_index()
+        for fold, entry, loss in means.itertuples(index=False):
+            losses.setdefault(fold, {})[entry] = loss
         return losses

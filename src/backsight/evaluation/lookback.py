@@ -99,11 +99,19 @@ class LookbackCurves:
 
     @cached_property
     def _all_choices(self) -> Mapping[str | None, Choice]:
-        """By model, and under None the one among all; what they cost on test was asked, and is adjusted, together."""
-        asked: dict[str | None, list[str]] = {None: list(self.points)}
+        """By model, and under None the one among all; what they cost on test was asked, and is adjusted, together.
+
+        Among all models a lookback is tied with the best only if it is tied with its own model's best, too: with many
+        entries, less can be told apart, and what is known of a model alone stays known.
+        """
+        chosen: dict[str | None, Choice] = {}
         for model in self.models:
-            asked[model] = [name for name, point in self.points.items() if point.model == model]
-        chosen = {model: choice for model, names in asked.items() if (choice := self._choose(names)) is not None}
+            names = [name for name, point in self.points.items() if point.model == model]
+            if (choice := self._choose(names, names)) is not None:
+                chosen[model] = choice
+        eligible = [name for choice in chosen.values() for name in choice.tied]
+        if (overall := self._choose(list(self.points), eligible)) is not None:
+            chosen[None] = overall
         opened = (self.judge.forecasts["part"] == "test").any()
         finite = set(self.judge.losses("test")) if opened else set()
         pairs = dict.fromkeys((c.recommended, c.best) for c in chosen.values() if c.recommended != c.best)
@@ -111,13 +119,17 @@ class LookbackCurves:
         costs = {(test.first, test.second): test for test in tests}
         return {model: replace(c, cost=costs.get((c.recommended, c.best))) for model, c in chosen.items()}
 
-    def _choose(self, names: Collection[str]) -> Choice | None:
+    def _choose(self, names: Collection[str], eligible: Collection[str]) -> Choice | None:
+        """The choice among those of `names` that are eligible, by the ties among all of them."""
         losses = self.judge.losses("validation")
         errors = losses[[name for name in losses if name in names]].mean()
         if errors.empty:
             return None
         groups = self.judge.groups_among(names)
-        tied = sorted((name for name, group in groups.items() if group == 1), key=lambda name: self._rank(name, errors))
+        tied = sorted(
+            (name for name, group in groups.items() if group == 1 and name in eligible),
+            key=lambda name: self._rank(name, errors),
+        )
         enough = len(losses) >= max(LENGTHS * self.judge.overlap, INDEPENDENT)
         return Choice(str(errors.idxmin()), tied[0], tuple(tied), enough)
 

@@ -74,7 +74,7 @@ def plot_lookbacks(
     table: pd.DataFrame, unit: str = "", lines: Mapping[Part, Mapping[str, float]] | None = None
 ) -> Figure:
     """Validation, where lookbacks are chosen, beside test, with one legend; arguments as in `plot_lookback`."""
-    figure = Figure(figsize=(12.0, 4.8), layout="constrained")
+    figure = Figure(figsize=(12.0, 5.4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     parts: tuple[Part, Part] = ("validation", "test")
     for ax, part in zip(axes, parts, strict=True):
