@@ -121,7 +121,7 @@ def _power(record: Record, unit: str) -> list[str]:
     if not smallest:
         return []
     low, high = f"{min(smallest):.2f}", f"{max(smallest):.2f}"
-    asked = f" The p are adjusted for {len(costs)} such questions." if len(costs) > 1 else ""
+    asked = f" Each p is adjusted for {len(costs)} such questions." if len(costs) > 1 else ""
     return [f"Costs of {low if low == high else f'{low} to {high}'}{unit} would have shown, four times in five.{asked}"]
 
 
