@@ -182,6 +182,7 @@ def test_a_run_holds_its_folds_and_can_be_read_again(tmp_path, capsys):
     assert [exam.split.test for exam in study.exams] == [range(210, 240), range(240, 270), range(270, 300)]
     assert {len(exam.split.train) for exam in study.exams} == {180}
     assert "fold" in pd.read_csv(tmp_path / "forecasts.csv")
+    assert pd.read_csv(tmp_path / "folds.csv")["fold"].tolist() == [1, 2, 3]
     assert len(json.loads((tmp_path / "r").read_text())["exam"]["folds"]) == 3
 
 

@@ -1,7 +1,9 @@
 """Lookback curves: the shortest lookback that will do, on series where it is known, and what is printed and drawn."""
 
 import json
+import os
 import shlex
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +12,17 @@ import pytest
 from matplotlib.colors import to_hex
 
 from backsight.cli.main import main
-from backsight.errors import ExamError, WindowError
+from backsight.errors import ExamError, Interrupted, WindowError
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.lookback import LookbackCurves, Point
 from backsight.report.lookback import lookback_sentences
 from backsight.report.lookback_plot import plot_lookback, plot_lookbacks
 from backsight.runs.compare import compare
 from backsight.runs.lookback import lookback_curve, usual_lookbacks
+from backsight.runs.progress import Silent
 from backsight.runs.record import lookback_record
 from backsight.series.generated import lagged_copy, white_noise
+from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
 
 DAYS = 200
@@ -226,7 +230,31 @@ def test_the_command_prints_writes_and_records(tmp_path, capsys):
     assert all(len(point["seconds"]) == 2 for point in curve["points"])
 
 
-def test_the_command_refuses_what_can_not_be(capsys):
-    for options, says in (("--lookback 400", "at most 239"), ("--lookback 0", "whole numbers"), ("--folds 0", "folds")):
-        assert main(shlex.split(f"lookback seattle --rows 300 --models ridge {options}")) == 2
-        assert says in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--lookback 400", "at most 239"),
+        ("--lookback 0", "whole numbers"),
+        ("--folds 0", "folds must be 1 or more"),
+        ("--models persistence --no-baselines", "None of these models reads a window"),
+    ],
+)
+def test_the_command_refuses_what_can_not_be(options, says, capsys):
+    assert main(shlex.split(f"lookback seattle --rows 300 --models ridge {options}")) == 2
+    assert says in capsys.readouterr().err
+
+
+class PressesCtrlC(Silent):
+    """Interrupts the process in the first epoch of a network."""
+
+    def epoch(self, job, seed, done):
+        if done.epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_before_the_first_point_draws_no_curve(toy):
+    """Persistence is finished by then, which lies on none."""
+    endless = Plan(epochs=99_999, patience=99_999)
+    options = {"models": "persistence,rnn", "lookback": [3], "baselines": False, "seeds": 1, "plan": endless}
+    with pytest.raises(Interrupted):
+        lookback_curve(toy, "y", workers=1, progress=PressesCtrlC(), **options)

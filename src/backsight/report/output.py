@@ -19,7 +19,7 @@ Record = dict[str, Any]
 def comparison_files(
     record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, the leaderboard, the forecasts, and the training curves if there are any.
+    """Writers by file name: the run, the leaderboard, the forecasts; and, if there are any, folds and training curves.
 
     Args:
         record: of the comparison; see `runs.record`.
@@ -36,12 +36,28 @@ def comparison_files(
         "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
     }
+    if record["exam"]["folds"]:
+        files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:
         files |= {
             "histories.csv": lambda path: histories.to_csv(path, index=False),
             "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
         }
     return files
+
+
+def fold_rows(entries: list[Record]) -> pd.DataFrame:
+    """Errors in each fold of a backtest: one row an entry, fold and seed.
+
+    >>> errors = {"val_rmse": [3.0, 3.1], "test_rmse": [3.2, 3.3]}
+    >>> fold_rows([{"name": "lstm_3", "seeds": [0, 1], "folds": [errors, errors]}]).columns.tolist()
+    ['entry', 'fold', 'seed', 'val_rmse', 'test_rmse']
+    """
+    return pd.concat(
+        pd.DataFrame({"entry": entry["name"], "fold": fold, "seed": entry["seeds"], **errors})
+        for entry in entries
+        for fold, errors in enumerate(entry["folds"], start=1)
+    )
 
 
 def lookback_files(

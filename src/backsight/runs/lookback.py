@@ -7,6 +7,7 @@ from statistics import fmean
 
 import pandas as pd
 
+from backsight.errors import Interrupted, RecipeError
 from backsight.evaluation.lookback import Choice, LookbackCurves, Point
 from backsight.models.registry import recipe_name, simplicity
 from backsight.runs.compare import Comparison, examine
@@ -109,6 +110,7 @@ def lookback_curve(
     Raises:
         WindowError: a lookback is too long for the series; the message names the longest possible.
         ColumnError, RecipeError, SettingError: as in `compare`.
+        Interrupted: Ctrl-C came before a single point of a curve was finished.
 
     >>> import backsight
     >>> series = backsight.load("seattle")
@@ -135,7 +137,12 @@ def lookback_curve(
         calendar=calendar,
         baselines=baselines,
     )
-    return Lookbacks(examine(study, workers, progress))
+    if not any(entry.recipe.reads_window for entry in study.entries):
+        raise RecipeError("None of these models reads a window, so none has a lookback. Add one that does, as ridge.")
+    found = examine(study, workers, progress)
+    if not any(f.entry.recipe.reads_window for f in found.fitted):
+        raise Interrupted
+    return Lookbacks(found)
 
 
 def usual_lookbacks(split: Split) -> list[int]:
