@@ -180,17 +180,24 @@ BANDS = {"rmse": 0.0, "min": -0.1, "max": 0.2}
 
 def test_the_plot_names_lookbacks_models_lines_and_marks():
     models = ["ridge", "trees", "rnn", "lstm", "gru", "cnn"]
-    ax = plot_lookback(table_of(models, [1, 2, 3, 7, 360]), unit="h", lines={"floor: climatology": 3.9})
+    ax = plot_lookback(table_of(models, [1, 2, 3, 7, 360]), unit="h", lines={"floor: climatology": 3.1})
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2", "3", "7", "360"]
     assert ax.get_xscale() == "log"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("lookback (steps)", "RMSE (h)")
     handles, labels = ax.get_legend_handles_labels()
-    assert labels == [*models, "floor: climatology", "shortest tied with best", "lowest on validation"]
+    assert labels == [*models, "shortest tied with best", "lowest on validation", "floor: climatology"]
     assert len({to_hex(h.get_color()) for h in handles[: len(models)]}) == len(models)
     rings = [line for line in ax.lines if line.get_fillstyle() == "full" and line.get_markerfacecolor() == "none"]
-    assert [list(ring.get_xdata()) for ring in rings[:-1]] == [[1]] * len(models)
+    assert [list(ring.get_xdata()) for ring in rings] == [[1]] * len(models) + [[]]
     low, high = ax.collections[0].get_datalim(ax.transData).intervaly
     assert (low, high) == pytest.approx((2.9, 3.2))
+
+
+def test_a_line_beyond_the_frame_is_told_at_its_edge():
+    """It must not press the curves flat."""
+    ax = plot_lookback(table_of(["ridge"], [1, 3]), lines={"floor: climatology": 9.0, "near": 3.1, "deep": 1.0})
+    assert ax.get_ylim()[1] < 3.3
+    assert [text.get_text() for text in ax.texts] == ["floor: climatology, 9.00 ↑", "deep, 1.00 ↓"]
 
 
 def test_ticks_do_not_stand_on_each_other():

@@ -1,6 +1,6 @@
 """The plot of lookback curves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import cycle
 from typing import Any, Literal
 
@@ -60,12 +60,11 @@ def plot_lookback(
         for column, mark in (("best", CROSS), ("recommended", RING)):
             chosen = rows[rows[column]]
             ax.plot(chosen["lookback"], chosen[mean], ls="", color=colour, **mark)
-    for dashes, (name, error) in zip(cycle(((5, 3), (1, 2))), (lines or {}).items(), strict=False):
-        ax.axhline(error, color="0.35", lw=1.1, ls=(0, dashes), zorder=0, label=_plain(name))
     # The marks have the colours of their curves; the legend explains them once, in grey.
     ax.plot([], [], **RING, ls="", color="0.35", label="shortest tied with best")
     ax.plot([], [], **CROSS, ls="", color="0.35", label="lowest on validation")
-    _set_scales(ax, table["lookback"].unique(), unit)
+    _set_scales(ax, table, unit)
+    _draw_lines(ax, lines or {})
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return ax
 
@@ -85,10 +84,41 @@ def plot_lookbacks(
     return figure
 
 
-def _set_scales(ax: Axes, lookbacks: Iterable[int], unit: str) -> None:
-    """Lookbacks on a logarithmic scale, each with its number, unless that would stand on its neighbour's."""
+def _draw_lines(ax: Axes, lines: Mapping[str, float]) -> None:
+    """Errors to compare with; of one that lies beyond the frame, its number at the edge."""
+    low, high = ax.get_ylim()
+    beyond = {"↑": 0, "↓": 0}
+    for dashes, (name, error) in zip(cycle(((5, 3), (1, 2))), lines.items(), strict=False):
+        ax.axhline(error, color="0.35", lw=1.1, ls=(0, dashes), zorder=0, label=_plain(name))
+        if not low <= error <= high:
+            side = "↑" if error > high else "↓"
+            inwards = 0.03 + 0.05 * beyond[side]
+            beyond[side] += 1
+            ax.text(
+                0.98,
+                1 - inwards if side == "↑" else inwards,
+                f"{_plain(name)}, {error:.2f} {side}" if error >= 0.1 else f"{_plain(name)}, {error:.3g} {side}",
+                transform=ax.transAxes,
+                ha="right",
+                va="center",
+                fontsize="small",
+                color="0.35",
+            )
+
+
+def _set_scales(ax: Axes, table: pd.DataFrame, unit: str) -> None:
+    """Lookbacks on a logarithmic scale, each with its number, unless that would stand on its neighbour's.
+
+    Errors from the lowest to the highest seed of both parts, so that two plots of one table can be compared, and a
+    floor far above the curves does not press them flat.
+    """
+    bands = table.filter(regex="_(min|max)$").to_numpy(dtype=float)
+    finite = bands[np.isfinite(bands)]
+    if finite.size:
+        room = float(np.ptp(finite)) or 0.1 * float(finite.max()) or 1.0
+        ax.set_ylim(finite.min() - 0.08 * room, finite.max() + 0.12 * room)
     ax.set_xscale("log")
-    ordered = sorted(lookbacks)
+    ordered = sorted(table["lookback"].unique())
     apart = (ordered[-1] / ordered[0]) ** 0.035
     named: list[int] = []
     for lookback in ordered:
