@@ -13,13 +13,14 @@ from backsight.errors import ExamError, Interrupted, SettingError, WindowError
 from backsight.evaluation.forecasts import check_same_exam
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.metrics import rmse
+from backsight.report.lookback import lookback_sentences
 from backsight.report.sentences import exam_sentences, pair_sentence
 from backsight.runs.compare import compare, conclude
 from backsight.runs.jobs import Outcome, carry_out
 from backsight.runs.lookback import lookback_curve
 from backsight.runs.openings import FOLDER_VARIABLE, exam_fingerprint
 from backsight.runs.progress import Silent
-from backsight.runs.record import exam_record
+from backsight.runs.record import exam_record, lookback_record
 from backsight.runs.saved import read_study, study_record
 from backsight.runs.study import make_study
 from backsight.training.plan import Plan
@@ -222,6 +223,7 @@ def test_lookback_curves_are_over_all_folds_too():
     assert found.choices["ridge"].enough
     board = compare(make_toy(), "y", folds=3, **options).leaderboard.set_index("entry")
     table = found.table.set_index("entry")
+    assert "Whoever had chosen anew" in " ".join(lookback_sentences(lookback_record(found)))
     assert table["val_rmse"].to_dict() == board.loc[table.index, "val_rmse"].to_dict()
 
 

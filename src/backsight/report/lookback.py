@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from backsight.report.sentences import pair_sentence, show_days, show_openings, show_p, show_validation
+from backsight.report.sentences import pair_sentence, picks_sentences, show_days, show_openings, show_p, show_validation
 from backsight.report.tables import new_table, show_mean
 
 Part = Literal["validation", "test"]
@@ -43,6 +43,7 @@ def lookback_sentences(record: Record) -> list[str]:
         *_overall(record, unit),
         *[_of_model(curve, unit) for curve in curves],
         *_power(record, unit),
+        *picks_sentences(record["picks"], unit),
         *_price(curves),
         *_lines(record, unit),
     ]

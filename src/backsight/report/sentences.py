@@ -31,7 +31,7 @@ def exam_sentences(exam: Record) -> list[str]:
         f"All {len(exam['entries'])} entries were examined on the same {show_days(exam)}; they were ranked on "
         f"{show_validation(exam)}. {show_openings(exam)}",
         *_tied_for_best(exam, entries, unit),
-        *_picks(exam, unit),
+        *picks_sentences(exam["picks"], unit),
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),
         *_verdicts(exam, entries, unit),
         *_lookbacks(entries, unit),
@@ -132,12 +132,12 @@ def _tied_for_best(exam: Record, entries: list[Record], unit: str) -> list[str]:
     return [f"{said} No network is among them." if not networks else said]
 
 
-def _picks(exam: Record, unit: str) -> list[str]:
-    """What choosing anew in each fold is worth, and how steady the choice is."""
-    picks = exam["picks"]
+def picks_sentences(picks: Record | None, unit: str) -> list[str]:
+    """What choosing anew in each fold of a backtest is worth, and how steady the choice is; nothing without folds."""
     if picks is None or picks["test_rmse"] is None:
         return []
-    counts = ", ".join(f"{name} in {count}" for name, count in Counter(picks["entries"]).most_common())
+    of_entry = Counter[str](picks["entries"])
+    counts = ", ".join(f"{name} in {count}" for name, count in of_entry.most_common())
     return [
         f"Whoever had chosen anew in each fold, by the validation days before it, would have had a test RMSE of "
         f"{picks['test_rmse']:.2f}{unit} ({counts})."

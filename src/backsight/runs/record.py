@@ -78,7 +78,8 @@ def lookback_record(found: Lookbacks) -> Record:
     """Lookback curves as plain values: data, seconds, interrupted, `exam`, `curves`, `overall`, `lines`.
 
     A curve is a model with its choice (see `evaluation.lookback.Choice`) and its `points`, by lookback; errors and
-    seconds of a point hold one value a seed. `lines` are the floor and the best simple model, to compare with.
+    seconds of a point hold one value a seed. `lines` are the floor and the best simple model, to compare with; `picks`
+    and `folds` as in `exam_record`.
     """
     comparison, curves = found.comparison, found.curves
     points: dict[str, list[Record]] = {model: [] for model in curves.models}
@@ -91,6 +92,7 @@ def lookback_record(found: Lookbacks) -> Record:
         "interrupted": comparison.interrupted,
         "exam": _asked_record(comparison, curves.judge),
         "lines": {name: _errors_record(comparison, name) for name in compared},
+        "picks": _picks_record(curves.judge.folds),
         "overall": _choice_record(curves.overall, found),
         "curves": [
             {"model": model, "choice": _choice_record(curves.choices.get(model), found), "points": of_model}
