@@ -101,17 +101,22 @@ def _of_model(curve: Record, unit: str) -> str:
         tied = f"; longer ones tied with it: {longer}" if longer else "; none is tied with it"
         return f"{model}: {_steps(choice['lookback'])}, its best on validation ({errors[best]:.3f}{unit}){tied}."
     said = (
-        f"{model}: {_steps(choice['lookback'])} will do ({errors[taken]:.3f}{unit} on validation), tied with its best, "
-        f"{longest} ({errors[best]:.3f})"
+        f"{model}: {_steps(choice['lookback'])} ({errors[taken]:.3f}{unit} on validation), the shortest tied with its "
+        f"best, {longest} ({errors[best]:.3f})"
     )
     cost = choice["cost"]
     if cost is None:
         return f"{said}."
-    verdict = (
-        "too few windows to tell" if not cost["enough"] else "real" if cost["differ"] else "not to be told from none"
-    )
     interval = f"95 % interval {cost['low']:+.3f} to {cost['high']:+.3f}, {show_p(cost['p'])}"
-    return f"{said}. What that costs on the test days: {cost['difference']:+.3f}{unit} ({interval}), {verdict}."
+    return f"{said}. What that costs on the test days: {cost['difference']:+.3f}{unit} ({interval}), {_verdict(cost)}."
+
+
+def _verdict(cost: Record) -> str:
+    if not cost["enough"]:
+        return "too few windows to tell"
+    if not cost["differ"]:
+        return "not to be told from none"
+    return f"a real difference: the {'longer' if cost['difference'] > 0 else 'shorter'} one is better there"
 
 
 def _power(record: Record, unit: str) -> list[str]:
