@@ -145,7 +145,7 @@ def test_describe_prints_the_lessons_breakdown(capsys):
 def test_version_and_help(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"backsight {backsight.__version__}\n"
-    for command in ("lesson", "compare", "describe", "models", "data"):
+    for command in ("lesson", "compare", "lookback", "describe", "models", "data"):
         assert main([command, "--help"]) == 0
         assert f"backsight {command}" in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out), "help has an example"
 

@@ -39,6 +39,8 @@ def test_a_run_is_fitted_again_to_the_bit(tmp_path, source):
     study = make_study(
         source.load(), "y", models="ridge,lstm(units=3)", lookback=[2, 4], seeds=2, plan=Plan(epochs=2), calendar=True
     )
+    slower = replace(study.entries[-1], name="slower", plan=Plan(epochs=3, learning_rate=0.0001))
+    study = replace(study, entries=(*study.entries, slower))
     again = read_study(keep(tmp_path, study, source))
     assert again.entries == study.entries
     assert (again.exam, again.plan, again.seeds, again.scale) == (study.exam, study.plan, study.seeds, study.scale)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
     from backsight.models.registry import as_recipe as as_recipe
+    from backsight.report.lookback_plot import plot_lookback as plot_lookback
     from backsight.report.memory_plots import plot_memory as plot_memory
     from backsight.report.memory_plots import plot_memory_test as plot_memory_test
     from backsight.report.memory_plots import plot_states as plot_states
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
     from backsight.runs.compare import compare as compare
     from backsight.runs.lesson import Lesson as Lesson
     from backsight.runs.lesson import run_lesson as run_lesson
+    from backsight.runs.lookback import Lookbacks as Lookbacks
+    from backsight.runs.lookback import lookback_curve as lookback_curve
     from backsight.runs.memory import MemoryProfile as MemoryProfile
     from backsight.runs.memory import memory_profile as memory_profile
     from backsight.runs.memory_test import MemoryTest as MemoryTest
@@ -101,6 +104,7 @@ _HOME = {
     "Forecaster": "models.recipe",
     "LeakAudit": "evaluation.leaks",
     "Lesson": "runs.lesson",
+    "Lookbacks": "runs.lookback",
     "MemoryProfile": "runs.memory",
     "MemoryTest": "runs.memory_test",
     "Plan": "training.plan",
@@ -120,11 +124,13 @@ _HOME = {
     "compare": "runs.compare",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",
+    "lookback_curve": "runs.lookback",
     "memory_profile": "runs.memory",
     "memory_test": "runs.memory_test",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
     "plot_lesson": "report.plots",
+    "plot_lookback": "report.lookback_plot",
     "plot_memory": "report.memory_plots",
     "plot_memory_test": "report.memory_plots",
     "plot_states": "report.memory_plots",

@@ -165,7 +165,7 @@ def _audit_model(
     from backsight.training.plan import Plan
 
     check_count("lookback", lookback)
-    series = of_data.load(data)
+    series = of_data.source(data).load()
     target = of_data.target_of(data, series)
     console = results_console(json)
     notice(console, series, target)

@@ -7,6 +7,7 @@ import typer
 
 from backsight.cli.bundles import bundled
 from backsight.cli.options import (
+    BacktestOptions,
     Data,
     DataOptions,
     ExamOptions,
@@ -34,6 +35,7 @@ def compare(
     data: Data,
     of_data: DataOptions,
     of_exam: ExamOptions,
+    of_backtest: BacktestOptions,
     lookback: Lookbacks = "1,3,7,30",
     models: Models = "dense,rnn,lstm,gru",
     seeds: Seeds = 5,
@@ -61,6 +63,8 @@ def compare(
 
       backsight compare basel --features 'BASEL_*' --lookback 3 --models 'lstm(units=16)' --dropout 0,0.3 --calendar
 
+      backsight compare seattle --target temp_max --models ridge,gru --lookback 3,30 --folds 5
+
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
     """
     check_outputs(json, out, data)
@@ -86,6 +90,8 @@ def compare(
             plan=plan,
             scale=of_training.scale,
             split=of_exam.choose_split(series),
+            folds=of_backtest.folds,
+            window=of_backtest.window,
             calendar=of_training.calendar,
             dropout=rates,
             baselines=baselines,

@@ -15,6 +15,7 @@ from backsight.cli.describe import describe
 from backsight.cli.doctor import doctor
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
+from backsight.cli.lookback import lookback
 from backsight.cli.memory import memory, memory_test
 from backsight.cli.tune import tune
 from backsight.errors import BacksightError, Interrupted
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, memory, memory_test, tune, audit, describe, models, data, doctor):
+for command in (lesson, compare, lookback, memory, memory_test, tune, audit, describe, models, data, doctor):
     app.command()(command)
 
 

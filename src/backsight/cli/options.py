@@ -117,6 +117,25 @@ class ExamOptions:
 
 
 @dataclass(frozen=True)
+class BacktestOptions:
+    """The same exam at earlier dates."""
+
+    folds: Annotated[
+        int,
+        typer.Option(
+            help="Exams. The last is the one above; each of the others is the same exam one test part earlier, so that "
+            "5 folds with a test share of 0.1 test the last half of the rows. Every model is fitted anew for each."
+        ),
+    ] = 1
+    window: Annotated[
+        Literal["expanding", "sliding"],
+        typer.Option(
+            help="Train each fold from the first row on, or always on as many rows as the first fold has, the latest."
+        ),
+    ] = "expanding"
+
+
+@dataclass(frozen=True)
 class TrainingOptions:
     """How networks are trained, and what they read beside the columns."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from backsight.runs.tune import Tuning
+    from backsight.series.source import Source
 
 
 @bundled
@@ -85,7 +86,8 @@ def tune(
     from backsight.runs.tune import pursue
     from backsight.runs.tuning_record import estimate_record
 
-    plan, series = of_training.plan(), of_data.load(data)
+    plan, source = of_training.plan(), of_data.source(data)
+    series = source.load()
     console = results_console(json)
     notice(console, series, of_data.target)
     with own_output_aside(json):
@@ -114,7 +116,7 @@ def tune(
     if dry_run:
         _show_estimates(estimate_record(search, estimates, workers or cores()), console, json)
         return
-    _show(tuning, console, json, out)
+    _show(tuning, source, console, json, out)
     if tuning.interrupted:
         raise typer.Exit(130)
 
@@ -128,7 +130,7 @@ def _show_estimates(record: dict[str, Any], console: "Console", json: Path | Non
     console.print(estimate_table(record))
 
 
-def _show(tuning: "Tuning", console: "Console", json: Path | None, out: Path) -> None:
+def _show(tuning: "Tuning", source: "Source", console: "Console", json: Path | None, out: Path) -> None:
     """Print what the search and the exam say; write the results."""
     from backsight.cli.screen import print_json
     from backsight.report.files import write_files
@@ -136,12 +138,14 @@ def _show(tuning: "Tuning", console: "Console", json: Path | None, out: Path) ->
     from backsight.report.sentences import exam_sentences
     from backsight.report.tables import exam_table
     from backsight.report.tuning import tuning_sentences, tuning_table
+    from backsight.runs.saved import study_record
     from backsight.runs.tuning_record import tuning_record
 
     record, found = tuning_record(tuning), tuning.comparison
     files = tuning_files(record, tuning.trials)
     if found is not None:
-        files |= comparison_files(record, found.leaderboard, found.histories, found.forecasts)
+        study = study_record(found.study, source)
+        files |= comparison_files(record, study, found.leaderboard, found.histories, found.forecasts)
     write_files(out, files)
     print_json(record, json)
     console.print(tuning_table(record))

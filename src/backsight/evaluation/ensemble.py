@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from backsight.evaluation.forecasts import COLUMNS, KEY
+from backsight.evaluation.forecasts import key_columns
 
 #: What the name of an ensemble adds to that of its entry.
 ENSEMBLE = " ensemble"
@@ -24,11 +24,11 @@ def with_ensembles(forecasts: pd.DataFrame) -> pd.DataFrame:
         tables.append(rows)
         seeds = len(rows["seed"].unique())
         if seeds > 1:
-            of_key = rows.groupby(KEY, sort=False)
+            of_key = rows.groupby(key_columns(forecasts), sort=False)
             mean = of_key["predicted"].sum(min_count=seeds) / seeds
             means = pd.DataFrame({"actual": of_key["actual"].first(), "predicted": mean}).reset_index()
             tables.append(means.assign(entry=f"{entry}{ENSEMBLE}", seed=0))
-    return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else forecasts
+    return pd.concat(tables, ignore_index=True)[forecasts.columns] if tables else forecasts
 
 
 def base_entry(name: str) -> str:

@@ -1,5 +1,6 @@
 """The exam: the targets that every entry is scored on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,7 +69,20 @@ class Exam:
             return origins
         return origins[~np.isin(target_rows(origins, self.horizon), self.unknown).any(axis=1)]
 
-    def describe_days(self, series: Series, part: Part) -> tuple[str, str, int]:
-        """First and last target time of a part, and the number of its target rows."""
-        rows = np.unique(target_rows(self.origins(part), self.horizon))
-        return day(series.times[rows[0]]), day(series.times[rows[-1]]), len(rows)
+    def target_rows(self, part: Part) -> Origins:
+        """The rows that are targets of a part, each once, rising; shape (rows,)."""
+        return np.unique(target_rows(self.origins(part), self.horizon))
+
+
+def tested_before(exams: Iterable[Exam]) -> int:
+    """How many validation rows of these exams are test rows of another."""
+    validated, tested = (
+        np.unique(np.concatenate([exam.target_rows(part) for exam in exams])) for part in ("validation", "test")
+    )
+    return len(np.intersect1d(validated, tested))
+
+
+def describe_days(series: Series, exams: Iterable[Exam], part: Part) -> tuple[str, str, int]:
+    """First and last target time of a part, and the number of its target rows, over all of these exams."""
+    rows = np.unique(np.concatenate([exam.target_rows(part) for exam in exams]))
+    return day(series.times[rows[0]]), day(series.times[rows[-1]]), len(rows)

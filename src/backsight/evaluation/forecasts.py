@@ -10,6 +10,9 @@ One row a forecast:
 | lead | steps ahead, from 1 |
 | time | the target's time |
 | actual, predicted | in the target's unit |
+
+A backtest has one column more, `fold`, from 1: which of several exams, each later than the one before. Validation rows
+of one fold may be test rows of an earlier one, or validation rows of both; the fold tells them apart.
 """
 
 import numpy as np
@@ -21,6 +24,7 @@ from backsight.windows.windows import Windows, target_rows
 
 KEY = ["part", "origin", "lead", "time"]
 COLUMNS = ["entry", "seed", *KEY, "actual", "predicted"]
+FOLD = "fold"
 
 NO_FORECASTS = pd.DataFrame(columns=COLUMNS)
 
@@ -57,15 +61,25 @@ def forecast_rows(windows: Windows, predicted: Outputs, *, entry: str, seed: int
     )
 
 
+def key_columns(forecasts: pd.DataFrame) -> list[str]:
+    """The columns that name a forecast among those of one entry and seed.
+
+    >>> key_columns(NO_FORECASTS), key_columns(NO_FORECASTS.assign(fold=1))
+    (['part', 'origin', 'lead', 'time'], ['fold', 'part', 'origin', 'lead', 'time'])
+    """
+    return [FOLD, *KEY] if FOLD in forecasts else KEY
+
+
 def check_same_exam(forecasts: pd.DataFrame) -> None:
     """Make sure that every entry and seed forecast the same keys, each once, against the same actuals.
 
     Raises:
         ExamError: one did not; the message names it and how many keys it lacks.
     """
+    key = key_columns(forecasts)
     first: pd.DataFrame | None = None
     for (entry, seed), rows in forecasts.groupby(["entry", "seed"], sort=False):
-        sat = rows.set_index(KEY)[["actual"]].sort_index()
+        sat = rows.set_index(key)[["actual"]].sort_index()
         if sat.index.has_duplicates:
             raise ExamError(f"{entry}, seed {seed}, forecast {sat.index.duplicated().sum()} keys twice.")
         if first is None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.exam import Part
+from backsight.evaluation.folds import Folds
 from backsight.evaluation.leaderboard import leaderboard, ranked, seed_scores
 from backsight.evaluation.losses import window_losses
 from backsight.evaluation.significance import Paired, paired_test, seed_error, tie_groups
@@ -25,7 +26,7 @@ class Judge:
     """All that forecasts rows say.
 
     Attributes:
-        forecasts: see `evaluation.forecasts`; ensembles are entries like any other.
+        forecasts: see `evaluation.forecasts`; ensembles are entries like any other, folds of a backtest are pooled.
         overlap: windows that share a target row; see `Exam.overlap`.
         floors: entries that read no window (persistence, climatology).
         simple: entries that are no network, the floors among them.
@@ -40,6 +41,11 @@ class Judge:
     def scores(self) -> pd.DataFrame:
         """One row an entry and seed; see `evaluation.leaderboard`."""
         return seed_scores(self.forecasts)
+
+    @cached_property
+    def folds(self) -> Folds:
+        """Scores in each fold of a backtest; none otherwise."""
+        return Folds(self.forecasts)
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:
@@ -63,7 +69,12 @@ class Judge:
     @cached_property
     def groups(self) -> Mapping[str, int]:
         """Entries that can't be told apart on validation share a number, from 1; failed ones have none."""
-        return tie_groups(self.losses("validation"), self._set_apart_by_seeds, overlap=self.overlap)
+        return self.groups_among(self.losses("validation").columns)
+
+    def groups_among(self, names: Collection[str]) -> Mapping[str, int]:
+        """Tie groups of some entries, as if there were no others; see `significance.tie_groups`."""
+        losses = self.losses("validation")
+        return tie_groups(losses[[n for n in losses if n in names]], self._set_apart_by_seeds, overlap=self.overlap)
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:

@@ -14,8 +14,8 @@ PARTS = {"val": "validation", "test": "test"}
 def seed_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
     """One row an entry and seed: entry, seed, val_rmse, val_mae, val_bias, test_rmse, test_mae, test_bias.
 
-    Entries and seeds keep the order of the forecasts rows. Test columns are NaN where the test part has
-    not been opened.
+    Over all rows of a part; those of several folds are pooled. Entries and seeds keep the order of the forecasts
+    rows. Test columns are NaN where the test part has not been opened.
     """
     scores = []
     for (entry, seed), rows in forecasts.groupby(["entry", "seed"], sort=False):

@@ -12,6 +12,9 @@ from backsight.evaluation.exam import Part
 def window_losses(forecasts: pd.DataFrame, part: Part) -> pd.DataFrame:
     """Mean squared error of every entry at every origin of a part, over leads and seeds.
 
+    Folds of a backtest are pooled: their test origins follow each other in time. An origin on which several of them
+    validate counts once, with the mean.
+
     The mean over seeds is what to expect of a model whose seed nobody has chosen. Entries with a forecast
     that is no number are left out: they have failed, and take part in no test.
 

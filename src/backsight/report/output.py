@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from backsight.report.files import Writer
+from backsight.report.lookback import compared_lines
+from backsight.report.lookback_plot import plot_lookbacks
 from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
 from backsight.report.tuning_plots import plot_importances, plot_searches
 
@@ -18,7 +20,7 @@ Record = dict[str, Any]
 def comparison_files(
     record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, the leaderboard, the forecasts, and the training curves if there are any.
+    """Writers by file name: the run, the leaderboard, the forecasts; and, if there are any, folds and training curves.
 
     Args:
         record: of the comparison; see `runs.record`.
@@ -35,6 +37,8 @@ def comparison_files(
         "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
     }
+    if record["exam"]["folds"]:
+        files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:
         files |= {
             "histories.csv": lambda path: histories.to_csv(path, index=False),
@@ -61,6 +65,44 @@ def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
     }
     if importances:
         files["importance.png"] = lambda path: plot_importances(importances).savefig(path, dpi=110)
+    return files
+
+
+def fold_rows(entries: list[Record]) -> pd.DataFrame:
+    """Errors in each fold of a backtest: one row an entry, fold and seed.
+
+    >>> errors = {"val_rmse": [3.0, 3.1], "test_rmse": [3.2, 3.3]}
+    >>> fold_rows([{"name": "lstm_3", "seeds": [0, 1], "folds": [errors, errors]}]).columns.tolist()
+    ['entry', 'fold', 'seed', 'val_rmse', 'test_rmse']
+    """
+    return pd.concat(
+        pd.DataFrame({"entry": entry["name"], "fold": fold, "seed": entry["seeds"], **errors})
+        for entry in entries
+        for fold, errors in enumerate(entry["folds"], start=1)
+    )
+
+
+def lookback_files(
+    record: Record, study: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+) -> dict[str, Writer]:
+    """Writers by file name: the run, the curves as table and picture, the forecasts, and training curves if any.
+
+    Args:
+        record: of the curves; see `runs.record.lookback_record`.
+        study: what was asked; see `runs.saved`.
+        table: see `runs.lookback`.
+        histories, forecasts: as in `comparison_files`.
+    """
+    exam = record["exam"]
+    run = json.dumps({**study, "openings": exam["openings"]}, indent=1)
+    files: dict[str, Writer] = {
+        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
+        "lookback.csv": lambda path: table.to_csv(path, index=False),
+        "lookback.png": lambda path: plot_lookbacks(table, exam["unit"], compared_lines(record)).savefig(path, dpi=150),
+        "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+    }
+    if not histories.empty:
+        files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
     return files
 
 

@@ -4,6 +4,7 @@ Differences are claimed only where a paired test on the test days stands behind 
 `evaluation.significance`); what was chosen was chosen on validation.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
@@ -30,9 +31,10 @@ def exam_sentences(exam: Record) -> list[str]:
     unit = f" {exam['unit']}" if exam["unit"] else ""
     failed = [e["name"] for e in exam["entries"] if e not in entries]
     return [
-        f"All {len(exam['entries'])} entries were examined on the same {exam['days']} target rows, {exam['first']} to "
-        f"{exam['last']}; they were ranked on the {exam['validation']['days']} before them. {_openings(exam)}",
+        f"All {len(exam['entries'])} entries were examined on the same {show_days(exam)}; they were ranked on "
+        f"{show_validation(exam)}. {show_openings(exam)}",
         *_tied_for_best(exam, entries, unit),
+        *picks_sentences(exam["picks"], unit),
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),
         *_verdicts(exam, entries, unit),
         *_lookbacks(entries, unit),
@@ -40,6 +42,25 @@ def exam_sentences(exam: Record) -> list[str]:
         *_descents(exam["entries"], unit),
         *([f"Failed, with a forecast that is no number: {', '.join(failed)}."] if failed else []),
     ]
+
+
+def show_days(exam: Record) -> str:
+    """The target rows that entries were examined on, and in which folds."""
+    days = f"{exam['days']} target rows, {exam['first']} to {exam['last']}"
+    folds = exam["folds"]
+    if not folds:
+        return days
+    fewest, most = (pick(fold["train_rows"] for fold in folds) for pick in (min, max))
+    rows = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    return f"{days}, in {len(folds)} folds, fitted anew for each on {rows} earlier rows"
+
+
+def show_validation(exam: Record) -> str:
+    """The target rows that entries were chosen by."""
+    days = exam["validation"]["days"]
+    if not exam["folds"]:
+        return f"the {days} before them"
+    return f"the {days} before each fold's, of which {exam['tested_before']} are test rows of an earlier fold"
 
 
 def pair_sentence(pair: Record, unit: str = "") -> str:
@@ -63,10 +84,13 @@ def pair_sentence(pair: Record, unit: str = "") -> str:
         abs(pair["difference"]),
         sorted(pair[end] * (1 if pair["difference"] > 0 else -1) for end in ("low", "high")),
     )
-    sure = "p < 0.001" if pair["p"] < 0.001 else f"p = {pair['p']:.3f}" if pair["p"] < 0.1 else f"p = {pair['p']:.2f}"
+    folds = ""
+    if won := pair.get("folds_won"):
+        lower = won["of"] - won["first"] if pair["difference"] > 0 else won["first"]
+        folds = f"; lower in {lower} of {won['of']} folds"
     facts = (
-        f"95 % interval {ends[0]:.3f} to {ends[1]:.3f}, {sure}; {pair['windows']} windows, worth "
-        f"{pair['effective']:.0f} independent ones"
+        f"95 % interval {ends[0]:.3f} to {ends[1]:.3f}, {show_p(pair['p'])}; {pair['windows']} windows, worth "
+        f"{pair['effective']:.0f} independent ones{folds}"
     )
     if pair["differ"]:
         return f"{first} is better than {second} on the test days, by {size:.3f}{unit} of RMSE ({facts})."
@@ -76,14 +100,25 @@ def pair_sentence(pair: Record, unit: str = "") -> str:
     )
 
 
-def _openings(exam: Record) -> str:
+def show_p(p: float) -> str:
+    """How sure: with as many digits as mean something.
+
+    >>> show_p(0.0004), show_p(0.0212), show_p(0.338)
+    ('p < 0.001', 'p = 0.021', 'p = 0.34')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def show_openings(exam: Record) -> str:
+    """What test days did not do, and how often they have been opened."""
     openings = exam["openings"]
+    sealed = "Nothing was fitted to test rows of its own fold" if exam["tested_before"] else "Test days chose nothing"
     if openings is None or openings["times"] == 1:
-        return "Test days chose nothing."
+        return f"{sealed}."
     others = openings["studies"] - 1
     again = f", by {openings['studies']} different studies" if others else ", always by this very study"
     warning = " Whoever chooses by what earlier ones said there has used them up a little." if others else ""
-    return f"Test days chose nothing; these have been opened {openings['times']} times{again}.{warning}"
+    return f"{sealed}; these have been opened {openings['times']} times{again}.{warning}"
 
 
 def _tied_for_best(exam: Record, entries: list[Record], unit: str) -> list[str]:
@@ -98,6 +133,18 @@ def _tied_for_best(exam: Record, entries: list[Record], unit: str) -> list[str]:
     )
     networks = [e["name"] for e in tied if e["network"]]
     return [f"{said} No network is among them." if not networks else said]
+
+
+def picks_sentences(picks: Record | None, unit: str) -> list[str]:
+    """What choosing anew in each fold of a backtest is worth, and how steady the choice is; nothing without folds."""
+    if picks is None or picks["test_rmse"] is None:
+        return []
+    of_entry = Counter[str](picks["entries"])
+    counts = ", ".join(f"{name} in {count}" for name, count in of_entry.most_common())
+    return [
+        f"Whoever had chosen anew in each fold, by the validation days before it, would have had a test RMSE of "
+        f"{picks['test_rmse']:.2f}{unit} ({counts})."
+    ]
 
 
 def _verdicts(exam: Record, entries: list[Record], unit: str) -> list[str]:

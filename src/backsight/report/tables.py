@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
 from rich.markup import escape
 from rich.table import Table
@@ -17,8 +17,9 @@ SMALL = 0.1
 def lesson_table(record: Record) -> Table:
     """The rows of the lesson beside their published test RMSE."""
     unit = _in_unit(record["exam"]["unit"])
-    table = _table(f"As in the lesson: its rows, splits, unscaled inputs, last weights (test RMSE{unit})")
-    _columns(table, "row", "parameters", "train/val/test", "epochs", "seconds", "published", "here", "range")
+    title = f"As in the lesson: its rows, splits, unscaled inputs, last weights (test RMSE{unit})"
+    columns = ("row", "parameters", "train/val/test", "epochs", "seconds", "published", "here", "range")
+    table = new_table(title, *columns)
     for row in record["rows"]:
         published = row["published_rmse"]
         table.add_row(
@@ -36,13 +37,14 @@ def lesson_table(record: Record) -> Table:
 
 def exam_table(exam: Record) -> Table:
     """The leaderboard: tie groups, and entries in each ranked on validation; errors over seeds."""
+    folds = len(exam["folds"])
     title = (
-        f"On the same exam: {exam['target']}, test days {exam['first']} to {exam['last']} ({exam['days']}), "
+        f"On the same exam: {exam['target']}, test days {exam['first']} to {exam['last']} ({exam['days']}"
+        f"{f' in {folds} folds' if folds else ''}), "
         f"ranked on {exam['validation']['first']} to {exam['validation']['last']} (RMSE{_in_unit(exam['unit'])})"
     )
-    table = _table(title)
-    _columns(
-        table,
+    table = new_table(
+        title,
         "tie",
         "entry",
         "parameters",
@@ -50,6 +52,7 @@ def exam_table(exam: Record) -> Table:
         "validation",
         "test",
         "test range",
+        *(["folds' range"] if folds else []),
         "MAE",
         "bias",
         "skill",
@@ -65,6 +68,7 @@ def exam_table(exam: Record) -> Table:
             show_mean(entry["val_rmse"]),
             show_mean(entry["test_rmse"]),
             show_errors_range(entry["test_rmse"]),
+            *([show_errors_range([_fmean(fold["test_rmse"]) for fold in entry["folds"]])] if folds else []),
             show_mean([_fmean(entry["test_mae"])]),
             _show_bias(entry),
             f"{entry['test_skill']:+.2f}" if entry["test_skill"] is not None else "",
@@ -143,10 +147,10 @@ def _in_unit(unit: str) -> str:
     return f", {unit}" if unit else ""
 
 
-def _table(title: str) -> Table:
-    return Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
-
-
-def _columns(table: Table, *names: str) -> None:
-    for name in names:
-        table.add_column(name, justify="left" if name in ("row", "entry", "verdict") else "right", no_wrap=True)
+def new_table(title: str, *columns: str) -> Table:
+    """A table in the style of all of them; columns of words stand to the left, those of numbers to the right."""
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in columns:
+        justify: Literal["left", "right"] = "left" if name in ("row", "entry", "verdict") else "right"
+        table.add_column(escape(name), justify=justify, no_wrap=True)
+    return table

@@ -10,6 +10,7 @@ import pandas as pd
 from backsight.errors import Interrupted, RecipeError
 from backsight.evaluation.ensemble import base_entry, with_ensembles
 from backsight.evaluation.exam import Exam, Part
+from backsight.evaluation.forecasts import FOLD
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.significance import Paired, holm
 from backsight.models.network import Network
@@ -22,6 +23,7 @@ from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.series.series import Series
 from backsight.training.plan import Plan
+from backsight.windows.folds import Window
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split
 
@@ -32,7 +34,7 @@ class Comparison:
 
     Attributes:
         study: what was asked.
-        fitted: one an entry and seed that was finished, entry by entry.
+        fitted: one an entry and seed that was finished, entry by entry; in a backtest, those of the latest fold.
         forecasts: of every one of them, and of the ensemble of each entry's seeds, on validation and test; see
             `evaluation.forecasts`.
         seconds: that all of it took.
@@ -54,7 +56,7 @@ class Comparison:
 
     @property
     def exam(self) -> Exam:
-        """Target, horizon and days."""
+        """Target, horizon and days; of a backtest, the latest fold's."""
         return self.study.exam
 
     @property
@@ -182,6 +184,8 @@ def compare(
     plan: Plan | None = None,
     scale: ScaleName = "standard",
     split: Split | None = None,
+    folds: int = 1,
+    window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
     baselines: bool = True,
@@ -203,6 +207,10 @@ def compare(
         plan: how networks are trained.
         scale: "standard" scales inputs, and the target for networks, by training rows; "none" does not.
         split: the parts; 80, 10 and 10 % of the rows without it.
+        folds: exams, for a backtest. The last is the one of `split`; each of the others is the same exam one test
+            part earlier. Every model is fitted anew for each, and scores are over the test rows of all.
+        window: whether training begins with the first row in every fold ("expanding"), or slides along and always
+            has as many rows as in the first fold ("sliding").
         calendar: whether to read sine and cosine of the day of the year too.
         dropout: rates; every model that has dropout is entered once with each.
         baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
@@ -234,6 +242,8 @@ def compare(
         plan=plan,
         scale=scale,
         split=split,
+        folds=folds,
+        window=window,
         calendar=calendar,
         dropout=dropout,
         baselines=baselines,
@@ -259,17 +269,31 @@ def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparis
     Raises:
         Interrupted: nothing was.
     """
-    place = {entry.name: i for i, entry in enumerate(study.entries)}
-    fits = (f for of_job in outcome.results for f in of_job if f is not None)
-    finished = sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
-    if not finished:
+    folds = [_finished(study, outcome.results[k :: len(study.exams)]) for k in range(len(study.exams))]
+    # A seed that Ctrl-C kept from one fold sits the exam in none: all entries have the same keys.
+    whole = set.intersection(*({(f.entry.name, f.seed) for f in fitted} for fitted in folds))
+    folds = [[f for f in fitted if (f.entry.name, f.seed) in whole] for fitted in folds]
+    if not whole:
         raise Interrupted
     openings = note_opening(study)
-    forecasts = pd.concat(
-        [f.sit(study.series, study.exam, part) for f in finished for part in ("validation", "test")],
-        ignore_index=True,
-    )
-    return Comparison(study, tuple(finished), with_ensembles(forecasts), seconds, outcome.interrupted, openings)
+    tables = [_sit(study, exam, fitted) for exam, fitted in zip(study.exams, folds, strict=True)]
+    if study.earlier:
+        tables = [table.assign(**{FOLD: fold}) for fold, table in enumerate(tables, start=1)]
+    forecasts = with_ensembles(pd.concat(tables, ignore_index=True))
+    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings)
+
+
+def _finished(study: Study, results: Iterable[Iterable[Fitted | None]]) -> list[Fitted]:
+    """The fits of one fold that were finished, entry by entry."""
+    place = {entry.name: i for i, entry in enumerate(study.entries)}
+    fits = (f for of_job in results for f in of_job if f is not None)
+    return sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
+
+
+def _sit(study: Study, exam: Exam, fitted: Iterable[Fitted]) -> pd.DataFrame:
+    """Forecasts rows of both parts of an exam."""
+    parts: tuple[Part, ...] = ("validation", "test")
+    return pd.concat([f.sit(study.series, exam, part) for f in fitted for part in parts], ignore_index=True)
 
 
 def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:

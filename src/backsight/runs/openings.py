@@ -15,7 +15,6 @@ import numpy as np
 
 from backsight.runs.saved import study_record
 from backsight.runs.study import Study
-from backsight.windows.windows import target_rows
 
 #: Names another folder for the file; empty: openings are not noted.
 FOLDER_VARIABLE = "BACKSIGHT_STATE"
@@ -76,9 +75,9 @@ def note_opening(study: Study) -> Openings | None:
 
 
 def exam_fingerprint(study: Study) -> str:
-    """SHA-256 of the test targets: name, horizon, times and values."""
+    """SHA-256 of the test targets, those of all folds of a backtest: name, horizon, times and values."""
     exam = study.exam
-    rows = np.unique(target_rows(exam.origins("test"), exam.horizon))
+    rows = np.unique(np.concatenate([fold.target_rows("test") for fold in study.exams]))
     digest = sha256(f"{exam.target}\n{exam.horizon}\n{exam.stride}\n".encode())
     digest.update(study.series.times.as_unit("us").asi8[rows].tobytes())
     digest.update(study.series.column(exam.target)[rows].tobytes())

@@ -8,6 +8,10 @@ from typing import Any
 import pandas as pd
 
 from backsight.evaluation.descents import second_descent
+from backsight.evaluation.exam import Exam, Part, describe_days, tested_before
+from backsight.evaluation.folds import Folds
+from backsight.evaluation.judge import Judge
+from backsight.evaluation.lookback import Choice
 from backsight.evaluation.significance import Paired
 from backsight.evaluation.verdicts import Parrot
 from backsight.models.breakdown import one_line, parameter_breakdown
@@ -17,6 +21,8 @@ from backsight.models.registry import recipe_name, recipe_to_json
 from backsight.runs.compare import Comparison
 from backsight.runs.fit import Fitted
 from backsight.runs.lesson import Lesson, RowResult
+from backsight.runs.lookback import Lookbacks
+from backsight.series.series import Series
 from backsight.windows.windows import input_names
 
 Record = dict[str, Any]
@@ -37,28 +43,21 @@ def exam_record(comparison: Comparison) -> Record:
 
     `first`, `last` and `days` are those of the test part. In an entry, `seeds`, `val_rmse`, `test_rmse` and the
     like, `epochs` and `seconds` hold one value a seed; a model without randomness, and an ensemble, has one. An
-    error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are the paired tests on the test days that were asked, adjusted
-    together; see `evaluation.significance.Paired`.
+    error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are
+    the paired tests on the test days that were asked, adjusted together; see `evaluation.significance.Paired`.
+
+    In a backtest all of that is over all folds together. `folds` are their days, in an entry its errors in each, and
+    in a pair how many the first one won. `picks` says which entry each fold's own validation days would have chosen,
+    and the test error of choosing so.
     """
-    exam, series = comparison.exam, comparison.series
-    first, last, days = exam.describe_days(series, "test")
-    val_first, val_last, val_days = exam.describe_days(series, "validation")
-    board, openings = comparison.leaderboard, comparison.openings
+    board = comparison.leaderboard
     return {
-        "target": exam.target,
-        "unit": series.units.get(exam.target, ""),
-        "horizon": exam.horizon,
-        "stride": exam.stride,
-        "gap": exam.split.gap,
-        "validation": {"first": val_first, "last": val_last, "days": val_days},
-        "first": first,
-        "last": last,
-        "days": days,
-        "openings": None if openings is None else asdict(openings),
-        "floor": comparison.judge.floor,
-        "baseline": comparison.judge.baseline,
+        **_asked_record(comparison, comparison.judge),
         "recommended": comparison.recommended,
-        "pairs": [{"asked": asked, **_paired_record(found)} for asked, found in comparison.findings.items()],
+        "picks": _picks_record(comparison.judge.folds),
+        "pairs": [
+            {"asked": asked, **_paired_record(found, comparison.judge)} for asked, found in comparison.findings.items()
+        ],
         "entries": [_entry_record(comparison, line) for line in board.reset_index().to_dict("records")],
     }
 
@@ -75,12 +74,122 @@ def lesson_record(lesson: Lesson) -> Record:
     }
 
 
+def lookback_record(found: Lookbacks) -> Record:
+    """Lookback curves as plain values: data, seconds, interrupted, `exam`, `curves`, `overall`, `lines`.
+
+    A curve is a model with its choice (see `evaluation.lookback.Choice`) and its `points`, by lookback; errors and
+    seconds of a point hold one value a seed. `lines` are the floor and the best simple model, to compare with; `picks`
+    and `folds` as in `exam_record`.
+    """
+    comparison, curves = found.comparison, found.curves
+    points: dict[str, list[Record]] = {model: [] for model in curves.models}
+    for row in found.table.sort_values("lookback", kind="stable").to_dict("records"):
+        points[row["model"]].append(_point_record(comparison, row))
+    compared = [name for name in dict.fromkeys((curves.judge.floor, curves.judge.baseline)) if name]
+    return {
+        "data": comparison.series.name,
+        "seconds": round(comparison.seconds, 3),
+        "interrupted": comparison.interrupted,
+        "exam": _asked_record(comparison, curves.judge),
+        "lines": {name: _errors_record(comparison, name) for name in compared},
+        "picks": _picks_record(curves.judge.folds),
+        "overall": _choice_record(curves.overall, found),
+        "curves": [
+            {"model": model, "choice": _choice_record(curves.choices.get(model), found), "points": of_model}
+            for model, of_model in points.items()
+        ],
+    }
+
+
+def _asked_record(comparison: Comparison, judge: Judge) -> Record:
+    """What was asked on which days, and the simple models that others are measured by."""
+    exam, openings = comparison.exam, comparison.openings
+    exams, series = comparison.study.exams, comparison.series
+    return {
+        "target": exam.target,
+        "unit": series.units.get(exam.target, ""),
+        "horizon": exam.horizon,
+        "stride": exam.stride,
+        "gap": exam.split.gap,
+        "validation": _days_record(series, exams, "validation"),
+        **_days_record(series, exams, "test"),
+        "folds": [_fold_record(series, fold) for fold in exams] if len(exams) > 1 else [],
+        "tested_before": tested_before(exams),
+        "openings": None if openings is None else asdict(openings),
+        "floor": judge.floor,
+        "baseline": judge.baseline,
+    }
+
+
+def _errors_record(comparison: Comparison, name: str) -> Record:
+    """Every error of both parts, one value a seed."""
+    scores = comparison.judge.scores
+    of_entry = scores[scores["entry"] == name].drop(columns=["entry", "seed"])
+    return {str(column): _plain(values) for column, values in of_entry.items()}
+
+
+def _picks_record(folds: Folds) -> Record | None:
+    rmse = folds.picks_rmse
+    return None if rmse is None else {"entries": list(folds.picks.values()), "test_rmse": _plain([rmse])[0]}
+
+
+def _days_record(series: Series, exams: Sequence[Exam], part: Part) -> Record:
+    first, last, days = describe_days(series, exams, part)
+    return {"first": first, "last": last, "days": days}
+
+
+def _fold_record(series: Series, exam: Exam) -> Record:
+    return {
+        "train_rows": len(exam.split.train),
+        "validation": _days_record(series, [exam], "validation"),
+        **_days_record(series, [exam], "test"),
+    }
+
+
+def _errors_by_fold(comparison: Comparison, name: str) -> list[Record]:
+    """Errors of an entry in each fold of a backtest, one value a seed; none without folds."""
+    scores = comparison.judge.folds.scores
+    of_entry = scores[scores["entry"] == name]
+    return [
+        {part: _plain(of_fold[part]) for part in ("val_rmse", "test_rmse")} for _, of_fold in of_entry.groupby("fold")
+    ]
+
+
+def _point_record(comparison: Comparison, row: Mapping[Hashable, Any]) -> Record:
+    members = comparison.members(row["entry"])
+    return {
+        "lookback": int(row["lookback"]),
+        "entry": row["entry"],
+        "parameters": members[0].forecaster.parameters,
+        "train_windows": members[0].train_windows,
+        "seeds": [f.seed for f in members],
+        **_errors_record(comparison, row["entry"]),
+        "folds": _errors_by_fold(comparison, row["entry"]),
+        **{name: bool(row[name]) for name in ("tied", "best", "recommended")},
+        **_training(members),
+    }
+
+
+def _choice_record(choice: Choice | None, found: Lookbacks) -> Record | None:
+    if choice is None:
+        return None
+    point = found.curves.points[choice.recommended]
+    return {
+        **point._asdict(),
+        "entry": choice.recommended,
+        "best": choice.best,
+        "best_model": found.curves.points[choice.best].model,
+        "best_lookback": found.curves.points[choice.best].lookback,
+        "tied": list(choice.tied),
+        "enough": choice.enough,
+        "cost": None if choice.cost is None else _paired_record(choice.cost, found.curves.judge),
+    }
+
+
 def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Record:
     name = str(line["entry"])
     entry, members = comparison.entry(name), comparison.members(name)
     ensemble = name != entry.name
-    scores = comparison.judge.scores
-    scores = scores[scores["entry"] == name]
     parrot = comparison.judge.parrots.get(name)
     counted = members[0].forecaster.parameters
     return {
@@ -98,7 +207,8 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "parameters": counted * len(members) if ensemble and counted is not None else counted,
         "train_windows": members[0].train_windows,
         "seeds": [0] if ensemble else [f.seed for f in members],
-        **{column: _plain(scores[column]) for column in scores.columns if column not in ("entry", "seed")},
+        **_errors_record(comparison, name),
+        "folds": _errors_by_fold(comparison, name),
         "val_skill": _plain([line["val_skill"]])[0],
         "test_skill": _plain([line["test_skill"]])[0],
         "verdict": line["verdict"],
@@ -109,12 +219,14 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
     }
 
 
-def _paired_record(found: Paired) -> Record:
+def _paired_record(found: Paired, judge: Judge) -> Record:
     values = {
         name: value if not isinstance(value, float) or math.isfinite(value) else None
         for name, value in asdict(found).items()
     }
-    return {**values, "differ": found.differ}
+    folds = len(judge.folds)
+    won = {"first": judge.folds.won(found.first, found.second), "of": folds} if folds else None
+    return {**values, "differ": found.differ, "folds_won": won}
 
 
 def _parrot_record(parrot: Parrot) -> Record:

@@ -46,7 +46,8 @@ def study_record(study: Study, source: Source | None = None) -> Record:
             "horizon": exam.horizon,
             "stride": exam.stride,
             "gap": exam.split.gap,
-            **{name: [part.start, part.stop] for name, part in exam.split.parts.items()},
+            **_split_record(exam.split),
+            **({"earlier": [_split_record(fold.split) for fold in study.earlier]} if study.earlier else {}),
         },
         "seeds": study.seeds,
         "plan": asdict(study.plan),
@@ -79,16 +80,27 @@ def read_study(folder: Path, entries: Collection[str] | None = None) -> Study:
             f"Compare anew."
         )
     of_exam = record["exam"]
-    parts = {name: range(*of_exam[name]) for name in ("train", "validation", "test")}
-    exam = Exam(
-        of_exam["target"],
-        of_exam["horizon"],
-        Split(**parts, gap=of_exam["gap"]),
-        of_exam["stride"],
-        series.filled_rows(of_exam["target"]),
+    *earlier, exam = (
+        Exam(
+            of_exam["target"],
+            of_exam["horizon"],
+            _split(parts, of_exam["gap"]),
+            of_exam["stride"],
+            series.filled_rows(of_exam["target"]),
+        )
+        for parts in (*of_exam.get("earlier", ()), of_exam)
     )
     chosen = _choose(record["entries"], entries, folder)
-    return Study(series, exam, chosen, record["seeds"], make_plan(**record["plan"]), record["scale"])
+    return Study(series, exam, chosen, record["seeds"], make_plan(**record["plan"]), record["scale"], tuple(earlier))
+
+
+def _split_record(split: Split) -> Record:
+    return {name: [part.start, part.stop] for name, part in split.parts.items()}
+
+
+def _split(record: Record, gap: int) -> Split:
+    train, validation, test = (range(*record[name]) for name in ("train", "validation", "test"))
+    return Split(train, validation, test, gap)
 
 
 def _read(path: Path) -> Record:
@@ -128,10 +140,12 @@ def _entry_record(entry: Entry) -> Record:
         "model": recipe_name(entry.recipe),
         "recipe": None if own else recipe_to_json(entry.recipe),
         "features": list(entry.features),
+        "plan": None if entry.plan is None else asdict(entry.plan),
     }
 
 
 def _entry(record: Mapping[str, Any]) -> Entry:
     values = {f.name: record[f.name] for f in fields(Entry)}
     recipe: Recipe = recipe_from_json(record["recipe"])
-    return Entry(**{**values, "recipe": recipe, "features": tuple(record["features"])})
+    plan = None if record["plan"] is None else make_plan(**record["plan"])
+    return Entry(**{**values, "recipe": recipe, "features": tuple(record["features"]), "plan": plan})

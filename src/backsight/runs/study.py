@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
-from backsight.errors import RecipeError, SettingError
+from backsight.errors import ExamError, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
 from backsight.models.recipe import Recipe
 from backsight.models.registry import BASELINES, as_recipe, split_models, with_settings
@@ -16,8 +17,10 @@ from backsight.runs.jobs import Job
 from backsight.series.columns import refuse_text, require_column
 from backsight.series.series import Series
 from backsight.training.plan import Plan
+from backsight.windows.folds import Window, folds_of_split
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split, split_by_fractions
+from backsight.windows.windows import check_lookback
 
 Model = str | Recipe | Callable[..., Any]
 
@@ -39,9 +42,12 @@ class Study:
         seeds: fits of each model that is random, with seeds 0, 1, ...
         plan: how networks are trained whose entry has no plan of its own.
         scale: how inputs, and the target for networks, are scaled.
+        earlier: in a backtest, the exams before `exam`, in time order; every entry is fitted anew for each.
 
     Raises:
         SettingError: fewer than one seed, or two entries of one name.
+        WindowError: a lookback is too long for the training rows.
+        ExamError: exams of a backtest ask for different things, or test the same rows.
     """
 
     series: Series
@@ -50,23 +56,36 @@ class Study:
     seeds: int = 5
     plan: Plan = field(default_factory=Plan)
     scale: ScaleName = "standard"
+    earlier: tuple[Exam, ...] = ()
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)
         for name, count in Counter(entry.name for entry in self.entries).items():
             if count > 1:
                 raise SettingError(f"Two different models are called {name!r}. Rename your function.")
+        for before, after in pairwise(self.exams):
+            if replace(before, split=after.split) != after or before.split.test.stop > after.split.test.start:
+                raise ExamError("Exams of a backtest ask for the same thing, on test rows that follow each other.")
+        for exam in self.exams:
+            for entry in self.entries:
+                check_lookback(exam.split, entry.lookback, exam.horizon)
+
+    @property
+    def exams(self) -> tuple[Exam, ...]:
+        """All exams that entries sit, in time order."""
+        return (*self.earlier, self.exam)
 
     def jobs(self) -> list[Job[Fitted]]:
-        """One job an entry, with all of its seeds."""
+        """One job an entry and exam, with all of its seeds: all exams of the first entry, then of the next."""
         return [
             Job(
-                entry.name,
+                f"{entry.name}, fold {fold}" if self.earlier else entry.name,
                 entry.recipe,
                 range(self.seeds if entry.recipe.random else 1),
-                partial(fit_entry, self.series, self.exam, entry, entry.plan or self.plan, self.scale),
+                partial(fit_entry, self.series, exam, entry, entry.plan or self.plan, self.scale),
             )
             for entry in self.entries
+            for fold, exam in enumerate(self.exams, start=1)
         ]
 
 
@@ -83,6 +102,8 @@ def make_study(
     plan: Plan | None = None,
     scale: ScaleName = "standard",
     split: Split | None = None,
+    folds: int = 1,
+    window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
     baselines: bool = True,
@@ -99,8 +120,10 @@ def make_study(
     recipes = choose_recipes(models, dropout, baselines)
     columns = series.columns if features is None else series.select(features).columns
     entries = make_entries(recipes, lookback, columns, calendar)
-    exam = Exam(target, horizon, split or split_by_fractions(len(series)), stride, series.filled_rows(target))
-    return Study(series, exam, tuple(entries), seeds, plan or Plan(), scale)
+    whole = split or split_by_fractions(len(series))
+    splits = folds_of_split(whole, folds, window) if check_count("folds", folds) > 1 else (whole,)
+    *earlier, exam = (Exam(target, horizon, cut, stride, series.filled_rows(target)) for cut in splits)
+    return Study(series, exam, tuple(entries), seeds, plan or Plan(), scale, tuple(earlier))
 
 
 def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], baselines: bool) -> list[Recipe]:

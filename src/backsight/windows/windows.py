@@ -194,11 +194,7 @@ def fit_view(
         raise SettingError(f"Lookback and horizon are 1 or more; {lookback} and {horizon} were given.")
     if not features and not calendar:
         raise ColumnError("A forecaster needs at least one feature column.")
-    if not len(window_origins(split.train, lookback, horizon)):
-        raise WindowError(
-            f"A lookback of {lookback} and a horizon of {horizon} need {lookback + horizon} training rows; "
-            f"there are {split.train.stop}. Take a shorter lookback or a longer series."
-        )
+    check_lookback(split, lookback, horizon)
     seen = slice(0, split.train.stop)
     scaler = fit_scaler(input_values(series, features, calendar)[seen], scale)
     of_target = fit_scaler(series.column(target)[seen, None], scale)
@@ -212,6 +208,21 @@ def fit_view(
         target_mean=float(of_target.mean[0]),
         target_scale=float(of_target.scale[0]),
     )
+
+
+def check_lookback(split: Split, lookback: int, horizon: int) -> None:
+    """Make sure that the training part has room for one window.
+
+    Raises:
+        WindowError: it has not; the message names the longest possible lookback.
+    """
+    if not len(window_origins(split.train, lookback, horizon)):
+        longest = split.train.stop - horizon
+        shorter = f"Take a lookback of at most {longest}" if longest >= 1 else "Take a shorter horizon"
+        raise WindowError(
+            f"A lookback of {lookback} and a horizon of {horizon} need {lookback + horizon} training rows; "
+            f"there are {split.train.stop}. {shorter}, or a longer series."
+        )
 
 
 def input_values(series: Series, features: tuple[str, ...], calendar: bool) -> np.ndarray:

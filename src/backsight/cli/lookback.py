@@ -1,0 +1,129 @@
+"""`backsight lookback`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backsight.cli.bundles import bundled
+from backsight.cli.options import (
+    BacktestOptions,
+    Data,
+    DataOptions,
+    ExamOptions,
+    Json,
+    Models,
+    Out,
+    Seeds,
+    TrainingOptions,
+    Workers,
+    check_outputs,
+    parse_counts,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from backsight.runs.lookback import Lookbacks
+    from backsight.series.source import Source
+
+
+@bundled
+def lookback(
+    data: Data,
+    of_data: DataOptions,
+    of_exam: ExamOptions,
+    of_backtest: BacktestOptions,
+    lookback: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N[,N...]",
+            help="Numbers of steps to look back; without it those of 1,2,3,7,14,30,60,90,180,360 that are at most a "
+            "tenth of the training rows.",
+        ),
+    ] = None,
+    models: Models = "rnn,lstm,gru",
+    seeds: Seeds = 5,
+    *,
+    of_training: TrainingOptions,
+    baselines: Annotated[
+        bool, typer.Option(help="Let persistence, seasonal, climatology, ridge and trees sit the exam too.")
+    ] = True,
+    workers: Workers = None,
+    json: Json = None,
+    out: Out = None,
+) -> None:
+    """Say how far back to look: error against lookback, and the shortest lookback that is tied with the best.
+
+    Lookbacks are chosen on validation; the test days say what a shorter one costs.
+
+    [bold]Examples[/bold]
+
+      backsight lookback seattle --target temp_max --models ridge,gru
+
+      backsight lookback basel --features 'BASEL_*' --lookback 1,3,7,30,90 --models rnn,lstm,gru --seeds 3
+
+      backsight lookback sales.csv --target units --lookback 7,14,28 --models lstm --json result.json --out result
+    """
+    check_outputs(json, out, data)
+    steps = None if lookback is None else parse_counts("--lookback", lookback)
+
+    from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
+    from backsight.runs.lookback import lookback_curve
+
+    plan, source = of_training.plan(), of_data.source(data)
+    series = source.load()
+    console = results_console(json)
+    notice(console, series, of_data.target)
+    with own_output_aside(json), progress_bar() as progress:
+        found = lookback_curve(
+            series,
+            of_data.target_of(data, series),
+            features=of_data.globs,
+            models=models,
+            lookback=steps,
+            horizon=of_exam.horizon,
+            stride=of_exam.stride,
+            seeds=seeds,
+            plan=plan,
+            scale=of_training.scale,
+            split=of_exam.choose_split(series),
+            folds=of_backtest.folds,
+            window=of_backtest.window,
+            calendar=of_training.calendar,
+            baselines=baselines,
+            workers=workers,
+            progress=progress,
+        )
+    _show(found, source, console, json, out)
+    if found.comparison.interrupted:
+        raise typer.Exit(130)
+
+
+def _show(found: "Lookbacks", source: "Source", console: "Console", json: Path | None, out: Path | None) -> None:
+    """Print the curves and what they say; write what was asked for."""
+    from backsight.cli.screen import print_json
+    from backsight.report.files import write_files
+    from backsight.report.lookback import LEGEND, lookback_sentences, lookback_tables
+    from backsight.report.output import lookback_files
+    from backsight.runs.record import lookback_record
+    from backsight.runs.saved import study_record
+
+    comparison, record = found.comparison, lookback_record(found)
+    # Written before anything is printed: a pipe that closes must not cost the results.
+    if out is not None:
+        study = study_record(comparison.study, source)
+        files = lookback_files(record, study, found.table, comparison.histories, comparison.forecasts)
+        write_files(out, files)
+    print_json(record, json)
+    for table in lookback_tables(record):
+        console.print(table)
+        console.print()
+    console.print(LEGEND, markup=False)
+    console.print()
+    for sentence in lookback_sentences(record):
+        console.print(f"- {sentence}", markup=False)
+    if out is not None:
+        console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+    if comparison.interrupted:
+        console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)

@@ -1,0 +1,154 @@
+"""How far back a forecaster should look: models at many lookbacks on one exam."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean
+
+import pandas as pd
+
+from backsight.errors import Interrupted, RecipeError
+from backsight.evaluation.lookback import Choice, LookbackCurves, Point
+from backsight.models.registry import recipe_name, simplicity
+from backsight.runs.compare import Comparison, examine
+from backsight.runs.progress import Progress
+from backsight.runs.study import Model, make_study
+from backsight.series.series import Series
+from backsight.training.plan import Plan
+from backsight.windows.folds import Window, folds_of_split
+from backsight.windows.scaling import ScaleName
+from backsight.windows.split import Split, split_by_fractions
+
+#: Steps to look back where none are named; see `usual_lookbacks`.
+LOOKBACKS = (1, 2, 3, 7, 14, 30, 60, 90, 180, 360)
+#: Models where none are named.
+MODELS = ("rnn", "lstm", "gru")
+
+
+@dataclass(frozen=True, eq=False)
+class Lookbacks:
+    """What looking further back is worth to each model.
+
+    Attributes:
+        comparison: of all entries on one exam; a curve is a way to look at it.
+    """
+
+    comparison: Comparison
+
+    @cached_property
+    def curves(self) -> LookbackCurves:
+        """The curves: of single models, since an ensemble of seeds is another model at another cost."""
+        entries = {f.entry.name: f.entry for f in self.comparison.fitted}
+        forecasts = self.comparison.forecasts
+        single = forecasts[forecasts["entry"].isin(list(entries))]
+        readers = [entry for entry in entries.values() if entry.recipe.reads_window]
+        return LookbackCurves(
+            replace(self.comparison.judge, forecasts=single),
+            {entry.name: Point(recipe_name(entry.recipe), entry.lookback) for entry in readers},
+            {recipe_name(entry.recipe): simplicity(entry.recipe) for entry in readers},
+        )
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a model and lookback: see `LookbackCurves.table`; and what it costs.
+
+        Added columns: parameters (None for trees), train_windows, seconds (mean of a fit, compilation included).
+        """
+        members = [self.comparison.members(name) for name in self.curves.table["entry"]]
+        return self.curves.table.assign(
+            parameters=pd.Series([of[0].forecaster.parameters for of in members], dtype="Int64"),
+            train_windows=[of[0].train_windows for of in members],
+            seconds=[fmean(f.seconds for f in of) for of in members],
+        )
+
+    @property
+    def choices(self) -> Mapping[str, Choice]:
+        """For each model the shortest lookback that is tied with its best one; a failed model has none."""
+        return self.curves.choices
+
+    @property
+    def recommended(self) -> str | None:
+        """The entry of the shortest lookback that is tied with the best of all models.
+
+        None if all failed, or if there are too few validation windows to tell.
+        """
+        overall = self.curves.overall
+        return overall.recommended if overall is not None and overall.enough else None
+
+
+def lookback_curve(
+    series: Series,
+    target: str,
+    *,
+    features: Iterable[str] | None = None,
+    models: Iterable[Model] | str = MODELS,
+    lookback: Iterable[int] | None = None,
+    horizon: int = 1,
+    stride: int = 1,
+    seeds: int = 5,
+    plan: Plan | None = None,
+    scale: ScaleName = "standard",
+    split: Split | None = None,
+    folds: int = 1,
+    window: Window = "expanding",
+    calendar: bool = False,
+    baselines: bool = True,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Lookbacks:
+    """Error against lookback for each model, on one exam, and the shortest lookback that is tied with the best.
+
+    The same fits as in `compare` with the same arguments; lookbacks are chosen on validation.
+
+    Args:
+        series: the data.
+        target: the column to forecast.
+        lookback: numbers of steps; without it, see `usual_lookbacks`.
+        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines, workers,
+            progress: as in `compare`.
+
+    Raises:
+        WindowError: a lookback is too long for the series; the message names the longest possible.
+        ColumnError, RecipeError, SettingError: as in `compare`.
+        Interrupted: Ctrl-C came before a single point of a curve was finished.
+
+    >>> import backsight
+    >>> series = backsight.load("seattle")
+    >>> found = lookback_curve(series, "temp_max", models="ridge", lookback=[1, 3, 7], baselines=False)
+    >>> found.recommended, found.choices["ridge"].tied
+    ('ridge_1', ('ridge_1', 'ridge_3', 'ridge_7'))
+    """
+    parts = split or split_by_fractions(len(series))
+    shortest = folds_of_split(parts, folds, window)[0]
+    study = make_study(
+        series,
+        target,
+        features=features,
+        models=models,
+        lookback=usual_lookbacks(shortest) if lookback is None else lookback,
+        horizon=horizon,
+        stride=stride,
+        seeds=seeds,
+        plan=plan,
+        scale=scale,
+        split=parts,
+        folds=folds,
+        window=window,
+        calendar=calendar,
+        baselines=baselines,
+    )
+    if not any(entry.recipe.reads_window for entry in study.entries):
+        raise RecipeError("None of these models reads a window, so none has a lookback. Add one that does, as ridge.")
+    found = examine(study, workers, progress)
+    if not any(f.entry.recipe.reads_window for f in found.fitted):
+        raise Interrupted
+    return Lookbacks(found)
+
+
+def usual_lookbacks(split: Split) -> list[int]:
+    """Those of 1, 2, 3, 7, 14, 30, 60, 90, 180 and 360 that are at most a tenth of the rows up to the end of training.
+
+    >>> usual_lookbacks(split_by_fractions(1000))
+    [1, 2, 3, 7, 14, 30, 60]
+    """
+    return [steps for steps in LOOKBACKS if steps == 1 or steps <= split.train.stop / 10]
