@@ -119,7 +119,8 @@ def test_sentences_of_a_memory_test_say_where_the_signal_is_lost():
         {"model": "late", "lag": 10, "skill": [0.9]},
         {"model": "failed", "lag": 5, "skill": [None]},
     ]
-    said = memory_test_sentences({"task": "copy", "found_from": 0.5, "rows": rows})
+    plan = {"epochs": 30, "patience": 10}
+    said = memory_test_sentences({"task": "copy", "found_from": 0.5, "plan": plan, "rows": rows})
     assert said[1] == "lstm finds it up to 5 steps back and loses it at 10 (skill 0.60 (0.20 to 1.00))."
     assert said[2] == "late finds it at 10 steps, but not at 5 (0.10)."
     assert said[3] == "failed finds it at no lag, not even at 5 steps (failed)."

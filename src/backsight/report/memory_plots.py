@@ -20,6 +20,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 #: Features that a map of slopes has room for; the weaker ones are left out.
 MOST_FEATURES = 12
 
+#: The longest lookback whose steps are drawn evenly.
+LINEAR = 31
+
 #: The smallest remainder of a state's change that is drawn: below it a float32 says nothing.
 LEAST_FELT = 1e-8
 
@@ -50,8 +53,11 @@ def plot_memory(record: Record) -> Figure:
     left.set(xlabel=f"real {record['step']} L", ylabel=f"validation RMSE{unit}", title="With only the last L steps")
     right.set(xlabel=f"lag ({record['step']})", ylabel=f"rise of the RMSE{unit}", title="Without one step")
     right.axhline(0.0, color="0.6", lw=0.8, zorder=0)
+    longest = max(len(e["occlusion"][0]) for e in record["entries"])
     for ax in (left, right):
         _plain_axis(ax)
+        if longest > LINEAR:
+            _widen_the_last_steps(ax, longest)
     right.legend(frameon=False, fontsize="small")
     return figure
 
@@ -187,6 +193,15 @@ def plot_memory_test(record: Record, ax: Axes | None = None) -> Axes:
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
+
+
+def _widen_the_last_steps(ax: Axes, longest: int) -> None:
+    """Steps 0 to 10 evenly, older ones by their logarithm: most happens in the last few."""
+    ax.set_xscale("symlog", linthresh=10, linscale=2)
+    places = [p for p in (0, 2, 4, 6, 8, 10, 20, 30, 50, 100, 200, 500, 1000) if p < 0.8 * longest]
+    ax.set_xlim(left=-0.5)
+    ax.set_xticks([*places, longest], [str(p) for p in (*places, longest)])
+    ax.set_xticks([], minor=True)
 
 
 def _coloured(record: Record) -> list[tuple[Record, str]]:

@@ -124,7 +124,11 @@ def memory_test_sentences(record: Record) -> list[str]:
         "copy": "the answer stands alone at the far end of the window",
         "adding": "two marked values stand somewhere in the window",
     }[record["task"]]
-    said = [f"Found means a skill of {record['found_from']:g} or more with every seed; {task}."]
+    plan = record["plan"]
+    said = [
+        f"Found means a skill of {record['found_from']:g} or more with every seed; {task}. Lost is what was not found "
+        f"within {plan['epochs']} epochs, or {plan['patience']} without progress: longer training may find it."
+    ]
     for model in dict.fromkeys(row["model"] for row in record["rows"]):
         rows = [row for row in record["rows"] if row["model"] == model and row["skill"]]
         found = [row["lag"] for row in rows if None not in row["skill"] and min(row["skill"]) >= record["found_from"]]
@@ -189,10 +193,11 @@ def _number(value: float) -> str:
 
 def _skill(skills: Sequence[float | None]) -> str:
     """Mean, and lowest to highest where they differ."""
-    known = [s + 0.0 if abs(s) >= 0.005 else 0.0 for s in skills if s is not None]
+    known = [s for s in skills if s is not None]
     if len(known) < len(skills):
         return "failed"
     if not known:
         return ""
-    low, high = f"{min(known):.2f}", f"{max(known):.2f}"
-    return f"{fmean(known):.2f}" + (f" ({low} to {high})" if low != high else "")
+    # "z": no minus before a number that is rounded to 0
+    low, high = f"{min(known):z.2f}", f"{max(known):z.2f}"
+    return f"{fmean(known):z.2f}" + (f" ({low} to {high})" if low != high else "")

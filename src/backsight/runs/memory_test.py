@@ -1,7 +1,7 @@
 """Memory tests: which layer still finds a signal so many steps back."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import isfinite
 from time import perf_counter
@@ -74,6 +74,7 @@ class MemoryTest:
         answers: one a model and lag of which a fit was finished, lag by lag.
         seeds: fits of each model.
         windows: of each task.
+        plan: how networks were trained.
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it early.
     """
@@ -82,6 +83,7 @@ class MemoryTest:
     answers: tuple[Answer, ...]
     seeds: int
     windows: int
+    plan: Plan
     seconds: float
     interrupted: bool = False
 
@@ -92,6 +94,7 @@ class MemoryTest:
             "task": self.task,
             "seeds": self.seeds,
             "windows": self.windows,
+            "plan": asdict(self.plan),
             "found_from": FOUND,
             "seconds": round(self.seconds, 3),
             "interrupted": self.interrupted,
@@ -170,7 +173,7 @@ def memory_test(
             answers.append(_answer(job.name.removesuffix(f"_{lag}"), lag, study, finished))
     if not answers:
         raise Interrupted
-    return MemoryTest(task, tuple(answers), seeds, windows, perf_counter() - began, outcome.interrupted)
+    return MemoryTest(task, tuple(answers), seeds, windows, plan, perf_counter() - began, outcome.interrupted)
 
 
 def _answer(model: str, lag: int, study: Study, fitted: tuple[Fitted, ...]) -> Answer:
