@@ -11,12 +11,14 @@ from backsight.errors import RecipeError, SettingError, WindowError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.leaderboard import seed_scores
 from backsight.evaluation.memory import carrying_lags, occlude, other_windows, truncate
+from backsight.models.network import NetworkForecaster
 from backsight.models.registry import as_recipe
 from backsight.report.memory_files import by_lag, memory_files
 from backsight.report.memory_text import memory_sentences
 from backsight.runs.compare import examine
 from backsight.runs.memory import memory_profile, spread_origins
 from backsight.series.generated import lagged_copy, white_noise
+from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
 from backsight.windows.windows import fit_view, with_inputs
@@ -57,6 +59,15 @@ def fitted(name):
 
 #: Smooth ones: where a relu has its corner, a difference over a step is no slope.
 SMOOTH = ["ridge", "lstm(units=3)", "gru(units=3)", "transformer(activation=tanh)"]
+
+
+def untrained(build):
+    """The network that a function of the user's builds for the toy's windows, with the weights it begins with."""
+    from backsight.training.program import program_for
+
+    recipe, shape = as_recipe(build), (LOOKBACK, 3, HORIZON)
+    program = program_for(recipe, *shape, learning_rate=0.001)
+    return NetworkForecaster(program, program.start(recipe.build(*shape)), History((), (), 0))
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -190,20 +201,40 @@ def test_gru_with_its_reset_before_the_product_is_traced_too(check):
     """Keras's own layer in a function of the user's: its states are those that the trace comes to."""
     import keras
 
-    from backsight.training.inside import look_inside
-
     def build(shape):
         window = keras.Input(shape)
         return keras.Model(window, keras.layers.Dense(HORIZON)(keras.layers.GRU(3, reset_after=False)(window)))
 
-    network = as_recipe(build).fit(*windows_of(make_toy()), PLAN, seed=0)
-    (trace,) = look_inside(network.program, network.state, check).recurrent
+    network = untrained(build)
+    (trace,) = network.look_inside(check).recurrent
     layer, weights = keras_layer(network)
     x = check.gather_inputs()[:, 0]
     after = np.asarray(keras_step(layer, weights, x, [np.zeros((len(check), 3), np.float32)])[0])
     candidate = np.tanh((x @ np.asarray(weights[0]) + np.asarray(weights[2]))[:, 6:])
     np.testing.assert_allclose(after, (1 - trace.gates["update"][:, 0]) * candidate, atol=1e-6)
     assert trace.kind == "GRU"
+
+
+def test_of_a_function_of_the_users_what_can_be_seen_is_seen(check):
+    """Also in a Sequential model; layers inside of others, backwards or with other gates are left out."""
+    import keras
+
+    def build(shape):
+        layers = keras.layers
+        return keras.Sequential(
+            [
+                layers.LSTM(2, return_sequences=True, name="seen"),
+                layers.Bidirectional(layers.GRU(2, return_sequences=True)),
+                layers.SimpleRNN(2, return_sequences=True, go_backwards=True),
+                layers.LSTM(2, recurrent_activation="hard_sigmoid", return_sequences=True),
+                layers.SimpleRNN(2, use_bias=False, name="seen_too"),
+                layers.Dense(HORIZON),
+            ]
+        )
+
+    found = untrained(build).look_inside(check)
+    assert [trace.layer for trace in found.recurrent] == ["seen", "seen_too"]
+    assert found.attention == ()
 
 
 def test_attention_weights_add_up_to_one(check):

@@ -71,7 +71,7 @@ def plot_slopes(record: Record) -> Figure:
     for ax, entry in zip(panels.axes, entries, strict=True):
         slopes = _numbers(entry["slopes"])  # (lags, features)
         strongest = np.argsort(-slopes.max(axis=0), kind="stable")[:MOST_FEATURES]
-        top = max(float(slopes.max()), 1e-12)
+        top = max(float(np.nan_to_num(slopes).max()), 1e-12)
         norm = LogNorm(top / 1000, top)  # slopes fall by orders of magnitude, and that they do is what one looks for
         image = ax.imshow(slopes[:, strongest].T, norm=norm, aspect="auto", cmap=colours, interpolation="nearest")
         ax.set_yticks(range(len(strongest)), [entry["inputs"][i] for i in strongest], fontsize="x-small")

@@ -103,8 +103,8 @@ def _called_once(layer: Any) -> bool:
 def _inputs_of(model: Any, layer: Any, values: dict[int, Array], inputs: Array) -> list[Array]:
     """What reaches a layer when the windows enter the network."""
     wanted = layer.input if isinstance(layer.input, list) else [layer.input]
-    up_to = keras_on_jax().Model(model.input, wanted)
-    found, _ = up_to.stateless_call(*_values_of(up_to, values), inputs, training=False)
+    up_to = keras_on_jax().Model(model.inputs, wanted)
+    found, _ = up_to.stateless_call(*_values_of(up_to, values), [inputs], training=False)
     return jax.tree.leaves(found)  # Keras unwraps a list of one
 
 
