@@ -397,9 +397,16 @@ def test_test_days_stay_sealed(profile):
     assert np.array_equal(spoilt.of("ridge_4").occlusion, profile.of("ridge_4").occlusion)
 
 
-def test_a_neighbour_changes_nothing(profile):
-    alone = memory_profile(make_toy(), "y", models=["ridge"], lookback=[LOOKBACK], horizon=HORIZON)
-    assert np.array_equal(alone.of("ridge_4").truncation, profile.of("ridge_4").truncation)
+def test_neighbours_and_workers_change_nothing(profile):
+    alone = memory_profile(
+        make_toy(), "y", models=["gru_stacked"], lookback=[LOOKBACK], horizon=HORIZON, seeds=1, plan=PLAN, workers=1
+    )  # fmt: skip
+    (one,), among = alone.of("gru_stacked_4").seeds, profile.of("gru_stacked_4").seeds[0]
+    assert np.array_equal(one.truncation, among.truncation)
+    assert np.array_equal(one.occlusion, among.occlusion)
+    assert np.array_equal(one.slopes, among.slopes)
+    for trace, other in zip(one.inside.recurrent, among.inside.recurrent, strict=True):
+        assert np.array_equal(trace.felt, other.felt)
 
 
 def test_what_reads_no_window_is_refused():
