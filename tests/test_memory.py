@@ -11,7 +11,7 @@ from backsight.errors import RecipeError, SettingError, WindowError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.leaderboard import seed_scores
 from backsight.evaluation.memory import carrying_lags, occlude, other_windows, truncate
-from backsight.models.network import NetworkForecaster
+from backsight.models.network import Network, NetworkForecaster
 from backsight.models.registry import as_recipe
 from backsight.report.memory_files import by_lag, memory_files
 from backsight.report.memory_text import memory_sentences
@@ -52,22 +52,25 @@ def profile():
 
 
 @cache
-def fitted(name):
-    """A model of the toy, trained a little, once for all tests."""
-    return as_recipe(name).fit(*windows_of(make_toy()), PLAN, seed=0)
+def fitted(model):
+    """A model of the toy's windows, made once for all tests; a network gets weights at random, biases too.
+
+    Its training would take seconds to compile, and leave biases near the zeros they begin with.
+    """
+    recipe = as_recipe(model)
+    if not isinstance(recipe, Network):
+        return recipe.fit(*windows_of(make_toy()), PLAN, seed=0)
+    from backsight.training.program import program_for
+
+    shape = (LOOKBACK, 3, HORIZON)
+    program, rng = program_for(recipe, *shape, learning_rate=0.001), np.random.default_rng(0)
+    start = program.start(recipe.build(*shape))
+    drawn = [w + rng.normal(0, 0.3, w.shape).astype("float32") for w in start.trainable]
+    return NetworkForecaster(program, start._replace(trainable=drawn), History((), (), 0))
 
 
 #: Smooth ones: where a relu has its corner, a difference over a step is no slope.
 SMOOTH = ["ridge", "lstm(units=3)", "gru(units=3)", "transformer(activation=tanh)"]
-
-
-def untrained(build):
-    """The network that a function of the user's builds for the toy's windows, with the weights it begins with."""
-    from backsight.training.program import program_for
-
-    recipe, shape = as_recipe(build), (LOOKBACK, 3, HORIZON)
-    program = program_for(recipe, *shape, learning_rate=0.001)
-    return NetworkForecaster(program, program.start(recipe.build(*shape)), History((), (), 0))
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -205,7 +208,7 @@ def test_gru_with_its_reset_before_the_product_is_traced_too(check):
         window = keras.Input(shape)
         return keras.Model(window, keras.layers.Dense(HORIZON)(keras.layers.GRU(3, reset_after=False)(window)))
 
-    network = untrained(build)
+    network = fitted(build)
     (trace,) = network.look_inside(check).recurrent
     layer, weights = keras_layer(network)
     x = check.gather_inputs()[:, 0]
@@ -232,7 +235,7 @@ def test_of_a_function_of_the_users_what_can_be_seen_is_seen(check):
             ]
         )
 
-    found = untrained(build).look_inside(check)
+    found = fitted(build).look_inside(check)
     assert [trace.layer for trace in found.recurrent] == ["seen", "seen_too"]
     assert found.attention == ()
 
