@@ -17,6 +17,7 @@ from backsight.evaluation.significance import (
     paired_test,
     seed_error,
     tie_groups,
+    within_one_error,
 )
 
 
@@ -130,13 +131,26 @@ def test_equal_columns_stay_together():
     assert tie_groups(table, always) == {"a": 1, "copy": 1, "b": 2}
 
 
-def test_tie_groups_follow_the_ranks_and_hold_all():
-    table = losses(0, 0.02, 1.5, 1.52, 6)
-    groups = tie_groups(table, always)
-    ranked = [groups[name] for name in table.mean().sort_values().index]
-    assert ranked == sorted(ranked)
+def test_tie_groups_hold_all():
+    groups = tie_groups(losses(0, 0.02, 3.5, 3.52, 9), always)
     assert [groups[c] for c in "abcde"] == [1, 1, 2, 2, 3]
-    assert set(tie_groups(table, lambda one, other: False).values()) == {1}, "seeds set nobody apart"
+    assert set(tie_groups(losses(0, 3, 9), lambda one, other: False).values()) == {1}, "seeds set nobody apart"
+
+
+def test_what_nobody_would_pay_for_is_no_difference():
+    """Always worse, by half a percent of the error and by three."""
+    table = losses(0.0, 9.0).assign(c=lambda t: t["a"] * 1.01, d=lambda t: t["a"] * 1.06)
+    assert tie_groups(table, always) == {"a": 1, "c": 1, "d": 2, "b": 3}
+    assert within_one_error(table, "a", "c")
+    assert not within_one_error(table, "a", "d")
+
+
+def test_a_single_day_ties_but_does_not_make_as_good():
+    """An entry that is off by a hundred once, and by a little always, can't be shown to be worse."""
+    table = losses(0.0, 0.8, windows=200, shared=0.0)
+    table.loc[7, "b"] += 600
+    assert tie_groups(table, always) == {"a": 1, "b": 1}
+    assert not within_one_error(table, "a", "b")
 
 
 def test_better_than_names_the_better_ones_and_no_others():

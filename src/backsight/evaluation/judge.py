@@ -17,7 +17,14 @@ from backsight.evaluation.exam import Part
 from backsight.evaluation.folds import Folds
 from backsight.evaluation.leaderboard import leaderboard, ranked, seed_scores
 from backsight.evaluation.losses import window_losses
-from backsight.evaluation.significance import Paired, paired_test, seed_error, tie_groups
+from backsight.evaluation.significance import (
+    Paired,
+    confidence_set,
+    paired_test,
+    seed_error,
+    tie_groups,
+    within_one_error,
+)
 from backsight.evaluation.verdicts import Parrot, Verdict, find_parrot, give_verdicts
 
 
@@ -51,13 +58,15 @@ class Judge:
     def leaderboard(self) -> pd.DataFrame:
         """Tie groups, and entries in each by mean validation RMSE over seeds.
 
-        The columns of `evaluation.leaderboard`, and: group, from 1; val_skill and test_skill, the share of the best
-        baseline's mean squared error that an entry saves (NaN without a baseline); verdict (see
+        The columns of `evaluation.leaderboard`, and: group, from 1; in_set, whether it belongs to the Model Confidence
+        Set on validation, which holds the best entry with 95 % confidence; val_skill and test_skill, the share of the
+        best baseline's mean squared error that an entry saves (NaN without a baseline); verdict (see
         `evaluation.verdicts`) and against, the entry it was measured by.
         """
         board = leaderboard(self.forecasts)
         board.insert(0, "group", board["entry"].map(dict(self.groups)).fillna(max(self.groups.values(), default=0) + 1))
         board["group"] = board["group"].astype(int)
+        board["in_set"] = board["entry"].isin(self.confidence_set)
         for part in ("val", "test"):
             reference = board.loc[board["entry"] == self.baseline, f"{part}_rmse"]
             ratio = board[f"{part}_rmse"] / (reference.iloc[0] if len(reference) else np.nan)
@@ -70,6 +79,21 @@ class Judge:
     def groups(self) -> Mapping[str, int]:
         """Entries that can't be told apart on validation share a number, from 1; failed ones have none."""
         return self.groups_among(self.losses("validation").columns)
+
+    @cached_property
+    def confidence_set(self) -> list[str]:
+        """The Model Confidence Set on validation; see `significance.confidence_set`."""
+        return confidence_set(self.losses("validation"), overlap=self.overlap)
+
+    @cached_property
+    def as_good_as_best(self) -> list[str]:
+        """The entries tied for best that lie within one standard error of it, on validation; see `significance`.
+
+        A tie alone may mean that an entry is bad in a way that is hard to prove, as on a single day.
+        """
+        losses = self.losses("validation")
+        tied = [name for name in losses.mean().sort_values(kind="stable").index if self.groups[name] == 1]
+        return [name for name in tied if within_one_error(losses, tied[0], name, overlap=self.overlap)]
 
     def groups_among(self, names: Collection[str]) -> Mapping[str, int]:
         """Tie groups of some entries, as if there were no others; see `significance.tie_groups`."""

@@ -16,6 +16,8 @@ from backsight.errors import ExamError
 
 #: Differences that are none are announced this often, at most.
 LEVEL = 0.05
+#: A larger error by this share of the best is no difference that anybody would pay for, however certain it is.
+NEGLIGIBLE = 0.01
 #: Draws of a bootstrap.
 DRAWS = 1000
 #: Windows below which nothing is claimed, in lengths of a target that several windows share ...
@@ -220,11 +222,11 @@ def better_than(
 def tie_groups(
     losses: pd.DataFrame, apart: Callable[[str, str], bool], *, overlap: int = 1, seed: int = 0
 ) -> Mapping[str, int]:
-    """Groups of entries that can't be told apart, from 1, the best.
+    """Groups of entries that can't be told from the best of each, from 1.
 
-    The first group is the confidence set of all, with its leader, whoever the seeds don't set apart from the
-    leader, and whatever lies between them in mean loss; the second that of what is left, and so on. With too few
-    windows all are in one group.
+    In the first group are the leader and all that are not shown to be worse than it (see `better_than`), whose seeds
+    could undo the difference, or whose error is larger by so little that nobody would care (`NEGLIGIBLE`). The second
+    group is the same among those that are left, and so on. With too few windows all are in one group.
 
     Args:
         losses: one row a window in time order, one column an entry.
@@ -237,17 +239,43 @@ def tie_groups(
     >>> dict(tie_groups(losses, lambda one, other: True))
     {'c': 1, 'b': 1, 'a': 2}
     """
-    left = list(losses.mean().sort_values(kind="stable").index)
+    means = losses.mean().sort_values(kind="stable")
+    left = list(means.index)
     if len(losses) < max(LENGTHS * overlap, INDEPENDENT):
         return dict.fromkeys(left, 1)
     groups: dict[str, int] = {}
     while left:
-        best = set(confidence_set(losses[left], overlap=overlap, seed=seed))
-        tied = [name for name in left if name in best or name == left[0] or not apart(left[0], name)]
-        end = left.index(tied[-1]) + 1
-        groups |= dict.fromkeys(left[:end], max(groups.values(), default=0) + 1)
-        left = left[end:]
+        leader = left[0]
+        worse = set(better_than(-losses[left], leader, overlap=overlap, seed=seed))
+        told = {n for n in worse if not negligible(means[leader], means[n]) and apart(leader, n)}
+        groups |= dict.fromkeys((n for n in left if n not in told), max(groups.values(), default=0) + 1)
+        left = [n for n in left if n in told]
     return groups
+
+
+def negligible(best: float, other: float) -> bool:
+    """Whether a mean squared error is larger than the best by so little that its root differs by `NEGLIGIBLE`.
+
+    >>> negligible(1.0, 1.01), negligible(1.0, 1.1)
+    (True, False)
+    """
+    return sqrt(other) <= (1 + NEGLIGIBLE) * sqrt(best)
+
+
+def within_one_error(losses: pd.DataFrame, best: str, other: str, *, overlap: int = 1) -> bool:
+    """Whether an entry lies within one standard error of the difference from the best, or differs by next to nothing.
+
+    Source: the one-standard-error rule of Breiman, Friedman, Olshen and Stone 1984, "Classification and Regression
+    Trees", section 3.4.3, with the error of the paired difference.
+
+    >>> rng = np.random.default_rng(0)
+    >>> losses = pd.DataFrame(rng.random((300, 3)) + [0.0, 0.3, 0.0], columns=["a", "b", "c"])
+    >>> within_one_error(losses, "a", "b"), within_one_error(losses, "a", "c")
+    (False, True)
+    """
+    gap = (losses[other] - losses[best]).to_numpy(dtype=np.float64)
+    small = negligible(losses[best].mean(), losses[other].mean())
+    return small or (np.ptp(gap) > 0 and bool(gap.mean() <= _diebold_mariano(gap, overlap)[1]))
 
 
 def seed_error(one: Sequence[float], other: Sequence[float]) -> float:

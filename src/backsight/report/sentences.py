@@ -126,13 +126,14 @@ def _tied_for_best(exam: Record, entries: list[Record], unit: str) -> list[str]:
     best, taken = tied[0], next(e for e in entries if e["name"] == exam["recommended"])
     if len(tied) == 1:
         return [f"Best on validation, and tied with none: {best['name']} (test RMSE {_test(best)}{unit})."]
+    sure = sum(e["in_set"] for e in entries)
     said = (
-        f"{len(tied)} entries are tied for best on validation, {best['name']} ({_val(best):.3f}{unit}) to "
-        f"{tied[-1]['name']} ({_val(tied[-1]):.3f}). "
-        f"The simplest of them is {taken['name']} (test RMSE {_test(taken)}{unit}): take it."
+        f"{len(tied)} entries can't be told from the best on validation, {best['name']} ({_val(best):.3f}{unit}); with "
+        f"95 % confidence the best is {f'one of {sure}' if sure > 1 else 'that one'} (Model Confidence Set). The "
+        f"simplest of those within a standard error of it is {taken['name']} (test RMSE {_test(taken)}{unit}): take it."
     )
     networks = [e["name"] for e in tied if e["network"]]
-    return [f"{said} No network is among them." if not networks else said]
+    return [f"{said} No network is tied with it." if not networks else said]
 
 
 def picks_sentences(picks: Record | None, unit: str) -> list[str]:

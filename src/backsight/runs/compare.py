@@ -83,13 +83,12 @@ class Comparison:
 
     @property
     def recommended(self) -> str:
-        """The simplest of the entries that are tied for best on validation.
+        """The simplest of the entries that are as good as the best one on validation; see `Judge.as_good_as_best`.
 
         Simple is what comes first in the registry; among those of one model the shortest lookback, then the fewest
-        features, then one model rather than an ensemble.
+        features, then one model rather than an ensemble. If all have failed, the first.
         """
-        tied = self.leaderboard.query("group == 1")["entry"]
-        return min(tied, key=self._complexity)
+        return min(self.judge.as_good_as_best or self.leaderboard["entry"].tolist(), key=self._complexity)
 
     @cached_property
     def findings(self) -> Mapping[str, Paired]:

@@ -195,6 +195,7 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
     return {
         "rank": int(line["rank"]),
         "group": int(line["group"]),
+        "in_set": bool(line["in_set"]),
         "name": name,
         "recipe": recipe_name(entry.recipe),
         "settings": None if isinstance(entry.recipe, Own) else recipe_to_json(entry.recipe),
