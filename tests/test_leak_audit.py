@@ -4,13 +4,15 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import backsight
 from backsight.cli.main import main
 from backsight.errors import ColumnError
 from backsight.evaluation.leaks import make_case
-from backsight.evaluation.shuffled import claim_sentences, deal, random_split_claim
+from backsight.evaluation.shuffled import Claim, claim_sentences, deal, random_split_claim
+from backsight.evaluation.significance import paired_test
 from backsight.series.generated import random_walk, white_noise
 from backsight.training.plan import Plan
 
@@ -89,8 +91,17 @@ def test_what_a_random_split_claims_of_trees_on_a_random_walk():
     assert 2 * claim.random < claim.ordered
     said = claim_sentences(claim, "km")
     assert f"would have claimed an RMSE of {claim.random:.2f} km; in time order it is {claim.ordered:.2f} km" in said[0]
-    assert said[1].startswith("Shuffling hides")
-    assert claim.record()["differ"]
+    # A walk that has left stays away: a hundred steps of it are worth too few independent ones for a test.
+    assert "too few independent" in said[1]
+    assert claim.record()["differ"] is False
+
+
+def test_a_difference_is_announced_if_a_paired_test_sees_one():
+    rng = np.random.default_rng(0)
+    losses = pd.DataFrame({"random": rng.random(300), "ordered": rng.random(300) + 0.5})
+    paired = paired_test(losses, "random", "ordered")
+    said = claim_sentences(Claim(1.0, 1.25, 2.0, paired), "km")
+    assert said[1] == "Shuffling hides an error that is 25% larger than what it shows (Diebold-Mariano, p < 0.001)."
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -132,5 +132,5 @@ def claim_sentences(claim: Claim, unit: str = "") -> list[str]:
     if paired.differ:
         return [*said, f"Here shuffling claims more error than time order ({how_sure})."]
     if not paired.enough:
-        return [*said, "There are too few test windows that do not overlap to say whether that is a difference."]
+        return [*said, "The test windows are worth too few independent ones to say whether that is a difference."]
     return [*said, f"That is no difference one can be sure of ({how_sure}): here the leak is small or none."]
