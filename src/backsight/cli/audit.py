@@ -159,7 +159,7 @@ def _audit_model(
 
     from backsight.cli.screen import notice, own_output_aside, print_json, progress_bar, results_console
     from backsight.evaluation.leaks import LAWS, audit_case, make_case
-    from backsight.evaluation.shuffled import claim_sentences, random_split_claim
+    from backsight.evaluation.shuffled import HANDS, claim_sentences, random_split_claim
     from backsight.report.audit import leak_sentences
     from backsight.runs.study import check_count
     from backsight.training.plan import Plan
@@ -181,7 +181,7 @@ def _audit_model(
             split=of_exam.choose_split(series),
             calendar=calendar,
         )
-        progress.started(len(LAWS) + 2 * demonstrate)
+        progress.started(len(LAWS) + (HANDS + 1) * demonstrate)
         step = partial(progress.finished, model, 0)
         found = audit_case(case, tried=step)
         record: dict[str, Any] = {"data": series.name, "target": target, **found.record()}

@@ -1,121 +1,136 @@
-"""What a random split would have claimed: the same model, its windows shuffled before they are parted.
+"""What a random split would have claimed: the same model on the same test windows, its training windows from all over.
 
 Windows overlap. In a random split most test windows have neighbours, one step off, among the training windows: the
-model has seen nearly the same inputs with nearly the same answers, and rows on both sides of every gap. What it then
-shows is how well it fills holes, and not how well it forecasts.
+model has seen nearly the same inputs with nearly the same answers, and rows later than those it is asked for. What it
+then shows is how well it fills holes, and not how well it forecasts.
+
+Both ways are examined on the same test windows, so a difference comes from the split and not from easier days. The
+test windows are dealt into a few hands; for each of them the model learns from windows drawn at random from all
+others, as many as it has in time order.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from backsight.evaluation.leaks import Case
 from backsight.evaluation.metrics import rmse
+from backsight.evaluation.significance import Paired, paired_test
 from backsight.models.persistence import Persistence
 from backsight.training.plan import Plan
+from backsight.vocabulary import Origins, Outputs
 from backsight.windows.split import Split
 from backsight.windows.windows import Windows
 
-#: Below this share of the error the two splits say the same.
-SMALL = 0.03
+#: Fits of the random split.
+HANDS = 5
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Errors of one model by two splits, in the target's unit.
+    """Errors of one model on the same test windows, by two splits, in the target's unit.
 
     Attributes:
-        random: test RMSE after a random split of windows.
+        random: test RMSE of models whose training windows were drawn at random.
         ordered: test RMSE in time order.
-        random_persistence, ordered_persistence: of persistence on the same windows, for the two tests hold other days.
+        persistence: test RMSE of persistence.
+        paired: whether the first two differ; its difference is negative where shuffling flatters.
     """
 
     random: float
     ordered: float
-    random_persistence: float
-    ordered_persistence: float
-
-    @property
-    def random_ratio(self) -> float:
-        """RMSE in units of persistence's, as the random split claims."""
-        return self.random / self.random_persistence
-
-    @property
-    def ordered_ratio(self) -> float:
-        """The same in time order."""
-        return self.ordered / self.ordered_persistence
+    persistence: float
+    paired: Paired
 
     def record(self) -> dict[str, Any]:
         """The claim as plain values."""
-        return {**vars(self), "random_ratio": self.random_ratio, "ordered_ratio": self.ordered_ratio}
+        paired = {name: None if pd.isna(value) else value for name, value in asdict(self.paired).items()}
+        return {**vars(self), "paired": paired, "differ": self.paired.differ}
 
 
 def random_split_claim(case: Case, plan: Plan, fitted: Callable[[], object] = lambda: None) -> Claim:
-    """Fit the recipe of a case twice: on windows parted at random, and in time order.
+    """Fit the recipe of a case in time order and on windows drawn at random, and examine both on its test windows.
 
-    Both parts have the sizes of the case's split. After the random split the scaling knows all rows, as its training
-    windows do.
+    In the random split the scaling knows all rows, as its training windows do.
 
     Args:
         case: recipe, data and exam.
-        plan: how networks are trained, both times.
-        fitted: called after each fit.
+        plan: how networks are trained, every time.
+        fitted: called after each of `HANDS` + 1 fits.
 
     Raises:
         SettingError, WindowError: see `compare`.
     """
     case.recipe.load_libraries()
-    ordered = _test_errors(case, case.clean, plan)
+    learn, check, test = case.clean
+    ordered = case.fit(learn, check, plan).predict(test)
     fitted()
-    random = _test_errors(case, _shuffled(case), plan)
-    fitted()
-    return Claim(random[0], ordered[0], random[1], ordered[1])
-
-
-def _shuffled(case: Case) -> tuple[Windows, Windows, Windows]:
-    series = case.series
-    rows = len(series)
-    sizes = [len(part) for part in case.clean]
+    rows = len(case.series)
     everything = Split(range(0, rows - 2), range(rows - 2, rows - 1), range(rows - 1, rows))
-    view = case.view(series, everything)
-    origins = np.concatenate([part.origins for part in case.clean])
-    origins = np.random.default_rng(case.seed).permutation(origins)
-    cuts = np.cumsum(sizes)
-    learn, check, test = (np.sort(origins[a:b]) for a, b in ((0, cuts[0]), (cuts[0], cuts[1]), (cuts[1], cuts[2])))
-    windows = view.show(series, learn)
-    return windows, windows.at(check), windows.at(test)
-
-
-def _test_errors(case: Case, parts: tuple[Windows, Windows, Windows], plan: Plan) -> tuple[float, float]:
-    """Test RMSE of the recipe and of persistence."""
-    learn, check, test = parts
-    forecaster = case.fit(learn, check, plan)
-    # A forecaster that reaches far back can't forecast the first windows, which a random split may have put here.
-    test = test.at(test.origins[test.origins + 1 >= forecaster.steps_back])
+    shown = case.view(case.series, everything).show(case.series, learn.origins)
+    random = np.empty_like(ordered)
+    for hand in deal(case):
+        random[np.isin(test.origins, hand.test)] = _predict(case, shown, hand, plan)
+        fitted()
     actual = test.gather_outputs()
-    simple = Persistence().fit(learn, check, plan, case.seed)
-    return rmse(actual, forecaster.predict(test)), rmse(actual, simple.predict(test))
+    losses = pd.DataFrame({name: _losses(made, actual) for name, made in (("random", random), ("ordered", ordered))})
+    return Claim(
+        random=rmse(actual, random),
+        ordered=rmse(actual, ordered),
+        persistence=rmse(actual, Persistence().fit(learn, check, plan, case.seed).predict(test)),
+        paired=paired_test(losses, "random", "ordered", overlap=case.exam.overlap),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Hand:
+    """Origins of one random split: to learn from, to choose by, and some of the test windows; rising, all apart."""
+
+    train: Origins
+    validation: Origins
+    test: Origins
+
+
+def deal(case: Case) -> list[Hand]:
+    """Random splits that hold every test window of the case once; parts as large as in time order."""
+    rng = np.random.default_rng(case.seed)
+    learn, check, test = (part.origins for part in case.clean)
+    everything = np.concatenate([learn, check, test])
+    hands = []
+    for some in np.array_split(rng.permutation(test), min(HANDS, len(test))):
+        others = rng.permutation(np.setdiff1d(everything, some))
+        cut = len(check) + min(len(learn), len(others) - len(check))
+        hands.append(Hand(np.sort(others[len(check) : cut]), np.sort(others[: len(check)]), np.sort(some)))
+    return hands
+
+
+def _predict(case: Case, shown: Windows, hand: Hand, plan: Plan) -> Outputs:
+    forecaster = case.fit(shown.at(hand.train), shown.at(hand.validation), plan)
+    return forecaster.predict(shown.at(hand.test))
+
+
+def _losses(predicted: Outputs, actual: Outputs) -> Any:
+    return np.square(predicted - actual).mean(axis=1)
 
 
 def claim_sentences(claim: Claim, unit: str = "") -> list[str]:
-    """The claim in words.
-
-    >>> claim_sentences(Claim(1.0, 2.0, 2.0, 2.0))[0]
-    'Random splitting would have claimed an RMSE of 1.00; in time order it is 2.00.'
-    """
+    """The claim in words; a difference is one only if a paired test says so."""
     unit = f" {unit}" if unit else ""
+    paired = claim.paired
     said = [
         f"Random splitting would have claimed an RMSE of {claim.random:.2f}{unit}; in time order it is "
-        f"{claim.ordered:.2f}{unit}.",
-        f"The two tests hold other days, so in units of persistence's error there: {claim.random_ratio:.2f} claimed "
-        f"(persistence {claim.random_persistence:.2f}{unit}), {claim.ordered_ratio:.2f} in time order "
-        f"({claim.ordered_persistence:.2f}{unit}).",
+        f"{claim.ordered:.2f}{unit}, on the same {paired.windows:,} test windows (persistence: "
+        f"{claim.persistence:.2f}{unit})."
     ]
-    flattered = claim.ordered_ratio / claim.random_ratio - 1
-    if flattered > SMALL:
-        return [*said, f"Shuffling hides {flattered:.0%} of error on top of what it shows."]
-    if flattered < -SMALL:
-        return [*said, "Here shuffling claims no less error than time order shows: the later days are the easier ones."]
-    return [*said, "Here the two say much the same: the series drifts little, and the model knows no window by heart."]
+    how_sure = f"Diebold-Mariano, p {'< 0.001' if paired.p < 0.001 else f'= {paired.p:.3f}'}"
+    if paired.differ and paired.difference < 0:
+        more = claim.ordered / claim.random - 1
+        return [*said, f"Shuffling hides an error that is {more:.0%} larger than what it shows ({how_sure})."]
+    if paired.differ:
+        return [*said, f"Here shuffling claims more error than time order ({how_sure})."]
+    if not paired.enough:
+        return [*said, "The test windows are worth too few independent ones to say whether that is a difference."]
+    return [*said, f"That is no difference one can be sure of ({how_sure}): here the leak is small or none."]

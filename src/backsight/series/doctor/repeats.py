@@ -67,10 +67,10 @@ def still_rows(values: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[
     mean p and n are those of all values there (else the filled gaps would excuse each other). For any other value they
     are its own; and a common value at the end of a scale (no rain, sky overcast, humidity 100 %) may stay as it likes.
 
-    >>> values = np.random.default_rng(0).normal(size=100).round(2)
-    >>> values[40:50] = 1.23
+    >>> values = np.random.default_rng(0).normal(size=400).round(2)
+    >>> values[40:52] = 1.23
     >>> still_rows(values)[1].nonzero()[0]
-    array([40, 41, 42, 43, 44, 45, 46, 47, 48, 49])
+    array([40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51])
     """
     at_mean, still = np.zeros(len(values), dtype=bool), np.zeros(len(values), dtype=bool)
     known = values[np.isfinite(values)]

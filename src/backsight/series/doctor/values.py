@@ -136,15 +136,17 @@ def far_off(values: NDArray[np.float64]) -> NDArray[np.bool_]:
         size = np.abs(values) if sign > 0 else 1 / np.maximum(np.abs(values), 1e-300)
         known = np.flatnonzero(np.isfinite(values) & (values != 0))
         order = known[np.argsort(-size[known], kind="stable")]
+        sizes = size[order]  # falling
         for count in range(1, max(1, len(order) // 200) + 1):
             if len(order) < count + 4:
                 break
-            far, rest = order[:count], order[count:]
-            ratio = size[far].min() / size[rest].max()
-            spread = size[rest].max() / np.median(size[rest])
-            gap = np.abs(values[far][:, None] - np.array([values[rest].min(), values[rest].max()])).min()
-            if ratio >= 10 and ratio > spread and gap > np.ptp(values[rest]):
-                bad[far] = True
+            ratio = sizes[count - 1] / sizes[count]
+            if ratio < 10 or ratio <= sizes[count] / np.median(sizes[count:]):
+                continue
+            far, rest = values[order[:count]], values[order[count:]]
+            gap = np.abs(far[:, None] - np.array([rest.min(), rest.max()])).min()
+            if gap > np.ptp(rest):
+                bad[order[:count]] = True
                 break
     return bad
 
