@@ -1,6 +1,7 @@
 """Data and small settings that several tests share."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,13 @@ def make_toy(steps: int = STEPS, seed: int = 0) -> Series:
     y = 10 + 3 * np.roll(a, 1) + np.sin(np.arange(steps) / 5) + 0.1 * b
     times = pd.date_range("2020-01-01", periods=steps, freq="D", name="time")
     return Series("toy", times, np.column_stack([y, a, b]), ("y", "a", "b"))
+
+
+def poisoned(series: Series, first: int, value: float = np.nan) -> Series:
+    """The series with every value from row `first` on replaced."""
+    values = series.values.copy()
+    values[first:] = value
+    return replace(series, values=values)
 
 
 @pytest.fixture

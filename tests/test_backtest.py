@@ -25,8 +25,7 @@ from backsight.runs.saved import read_study, study_record
 from backsight.runs.study import make_study
 from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
-from conftest import HORIZON, make_toy
-from laws import poisoned
+from conftest import HORIZON, make_toy, poisoned
 
 PLAN = Plan(epochs=2, batch_size=16)
 OPTIONS = {"models": "ridge,trees,rnn", "lookback": [3], "horizon": HORIZON, "seeds": 2, "plan": PLAN}

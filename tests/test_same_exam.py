@@ -17,8 +17,8 @@ from backsight.runs.entry import make_entries
 from backsight.runs.study import Study
 from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
-from conftest import HORIZON, LOOKBACK, STEPS, make_toy
-from laws import ConstantForecaster, poisoned
+from conftest import HORIZON, LOOKBACK, STEPS, make_toy, poisoned
+from laws import ConstantForecaster
 
 PLAN = Plan(epochs=2, batch_size=16)
 

@@ -33,9 +33,9 @@ from backsight.runs.tune import pursue, tune
 from backsight.runs.tuning_record import importances
 from backsight.series.generated import lagged_copy
 from backsight.training.plan import Plan
-from conftest import make_toy
+from conftest import make_toy, poisoned
 from killed_search import KillsItself, search
-from laws import ConstantForecaster, poisoned
+from laws import ConstantForecaster
 
 HERE = Path(__file__).parent
 ODD = ["dense(units=64,layers=3)", "transformer(units=20,heads=5)", "lstm(units=200,dropout=0.613)", "ridge(penalty=3)"]
