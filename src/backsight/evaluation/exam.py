@@ -78,7 +78,7 @@ class Exam:
         return describe_days(series, [self], part)
 
 
-def tested_before(exams: Iterable[Exam]) -> int:
+def also_tested(exams: Iterable[Exam]) -> int:
     """How many validation rows of these exams are test rows of another."""
     validated, tested = (
         np.unique(np.concatenate([exam.target_rows(part) for exam in exams])) for part in ("validation", "test")
@@ -87,6 +87,6 @@ def tested_before(exams: Iterable[Exam]) -> int:
 
 
 def describe_days(series: Series, exams: Iterable[Exam], part: Part) -> tuple[str, str, int]:
-    """The same, over several exams."""
+    """First and last target time of a part over several exams, and the number of its target rows."""
     rows = np.unique(np.concatenate([exam.target_rows(part) for exam in exams]))
     return day(series.times[rows[0]]), day(series.times[rows[-1]]), len(rows)
