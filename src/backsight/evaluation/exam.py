@@ -73,8 +73,12 @@ class Exam:
         """The rows that are targets of a part, each once, rising; shape (rows,)."""
         return np.unique(target_rows(self.origins(part), self.horizon))
 
+    def describe_days(self, series: Series, part: Part) -> tuple[str, str, int]:
+        """First and last target time of a part, and the number of its target rows."""
+        return describe_days(series, [self], part)
 
-def tested_before(exams: Iterable[Exam]) -> int:
+
+def also_tested(exams: Iterable[Exam]) -> int:
     """How many validation rows of these exams are test rows of another."""
     validated, tested = (
         np.unique(np.concatenate([exam.target_rows(part) for exam in exams])) for part in ("validation", "test")
@@ -83,6 +87,6 @@ def tested_before(exams: Iterable[Exam]) -> int:
 
 
 def describe_days(series: Series, exams: Iterable[Exam], part: Part) -> tuple[str, str, int]:
-    """First and last target time of a part, and the number of its target rows, over all of these exams."""
+    """First and last target time of a part over several exams, and the number of its target rows."""
     rows = np.unique(np.concatenate([exam.target_rows(part) for exam in exams]))
     return day(series.times[rows[0]]), day(series.times[rows[-1]]), len(rows)

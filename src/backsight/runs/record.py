@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from backsight.evaluation.descents import second_descent
-from backsight.evaluation.exam import Exam, Part, describe_days, tested_before
+from backsight.evaluation.exam import Exam, Part, also_tested, describe_days
 from backsight.evaluation.folds import Folds
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.lookback import Choice
@@ -114,7 +114,7 @@ def _asked_record(comparison: Comparison, judge: Judge) -> Record:
         "validation": _days_record(series, exams, "validation"),
         **_days_record(series, exams, "test"),
         "folds": [_fold_record(series, fold) for fold in exams] if len(exams) > 1 else [],
-        "tested_before": tested_before(exams),
+        "tested_before": also_tested(exams),
         "openings": None if openings is None else asdict(openings),
         "floor": judge.floor,
         "baseline": judge.baseline,
