@@ -37,7 +37,7 @@ def exam_sentences(exam: Record) -> list[str]:
         *picks_sentences(exam["picks"], unit),
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),
         *_verdicts(exam, entries, unit),
-        *_lookbacks(entries, unit),
+        *_lookbacks(exam, unit),
         *_parrots(entries),
         *_descents(exam["entries"], unit),
         *([f"Failed, with a forecast that is no number: {', '.join(failed)}."] if failed else []),
@@ -214,25 +214,16 @@ def _reproduction(record: Record) -> list[str]:
     return said
 
 
-def _lookbacks(entries: list[Record], unit: str) -> list[str]:
-    """For the best recipe that was tried at several lookbacks on the same features."""
-    for entry in entries:
-        same = [
-            e
-            for e in entries
-            if (e["recipe"], e["features"], e["ensemble"]) == (entry["recipe"], entry["features"], False)
-            and e["reads_window"]
-        ]
-        if len(same) < 2:
-            continue
-        best = min(same, key=_val)
-        shortest = min((e for e in same if e["group"] == best["group"]), key=lambda e: e["lookback"])
-        shown = ", ".join(f"{e['lookback']}: {_val(e):.3f}" for e in sorted(same, key=lambda e: e["lookback"]))
-        return [
-            f"How far back: the shortest lookback of {entry['recipe']} that is tied with its best is "
-            f"{shortest['lookback']} (validation RMSE by lookback: {shown}{unit})."
-        ]
-    return []
+def _lookbacks(exam: Record, unit: str) -> list[str]:
+    """For the best model that was tried at several lookbacks."""
+    found = exam["lookback"]
+    if found is None:
+        return []
+    shown = ", ".join(f"{point['lookback']}: {point['val_rmse']:.3f}" for point in found["points"])
+    return [
+        f"How far back: the shortest lookback of {found['model']} that is tied with its best is {found['shortest']} "
+        f"(validation RMSE by lookback: {shown}{unit})."
+    ]
 
 
 def _descents(entries: Iterable[Record], unit: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,7 @@ from backsight.models.network import NetworkForecaster
 from backsight.models.own import Own
 from backsight.models.registry import recipe_name, recipe_to_json
 from backsight.runs.compare import Comparison
+from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
 from backsight.runs.lesson import Lesson, RowResult
 from backsight.runs.lookback import Lookbacks
@@ -47,19 +48,44 @@ def exam_record(comparison: Comparison) -> Record:
     the paired tests on the test days that were asked, adjusted together; see `evaluation.significance.Paired`.
 
     In a backtest all of that is over all folds together. `folds` are their days, in an entry its errors in each, and
-    in a pair how many the first one won. `picks` says which entry each fold's own validation days would have chosen,
+    in a pair how many the first one won. `lookback` tells of the best model that was tried at several, and is None
+    without one. `picks` says which entry each fold's own validation days would have chosen,
     and the test error of choosing so.
     """
     board = comparison.leaderboard
     return {
         **_asked_record(comparison, comparison.judge),
         "recommended": comparison.recommended,
+        "lookback": _lookback_of_best(comparison),
         "picks": _picks_record(comparison.judge.folds),
         "pairs": [
             {"asked": asked, **_paired_record(found, comparison.judge)} for asked, found in comparison.findings.items()
         ],
         "entries": [_entry_record(comparison, line) for line in board.reset_index().to_dict("records")],
     }
+
+
+def _lookback_of_best(comparison: Comparison) -> Record | None:
+    """The shortest lookback that is tied with the best one, of the best model that was tried at several."""
+    errors = comparison.judge.losses("validation").mean().pow(0.5).sort_values()
+    entries = [entry for entry in map(comparison.entry, errors.index) if entry.recipe.reads_window]
+    singles = {entry.name: entry for entry in entries if entry.name in errors}
+    for entry in singles.values():
+        same = {name: other for name, other in singles.items() if _model_of(other) == _model_of(entry)}
+        if len(same) > 1:
+            groups = comparison.judge.groups_among(same)
+            points = sorted((e.lookback, float(errors[name])) for name, e in same.items())
+            return {
+                "model": recipe_name(entry.recipe),
+                "shortest": min(e.lookback for name, e in same.items() if groups[name] == 1),
+                "points": [{"lookback": lookback, "val_rmse": error} for lookback, error in points],
+            }
+    return None
+
+
+def _model_of(entry: Entry) -> Entry:
+    """What entries have in common that differ in their lookback alone."""
+    return replace(entry, name="", lookback=1)
 
 
 def lesson_record(lesson: Lesson) -> Record:
