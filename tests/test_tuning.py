@@ -24,6 +24,7 @@ from backsight.runs import search as searching
 from backsight.runs.compare import examine
 from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
+from backsight.runs.saved import STUDY_FILE, read_study, study_record
 from backsight.runs.search import carry_out_search, make_search
 from backsight.runs.search_log import JOURNAL, open_journal
 from backsight.runs.search_space import SPACES, Candidate, Configuration, make_candidates
@@ -32,6 +33,7 @@ from backsight.runs.trial import Trial
 from backsight.runs.tune import pursue, tune
 from backsight.runs.tuning_record import importances
 from backsight.series.generated import lagged_copy
+from backsight.series.source import Source
 from backsight.training.plan import Plan
 from conftest import make_toy, poisoned
 from killed_search import KillsItself, search
@@ -189,6 +191,10 @@ def test_a_planted_lag_is_found():
     names = [entry.name for entry in found.comparison.entries]
     assert {entry.name for entry in found.entries.values()} <= set(names)
     assert {f"ridge_{n}" for n in range(2, 9)} <= set(names)
+    # What was gained is tested in pairs, for the models that were changed at all.
+    changed = {model for model, entry in found.entries.items() if entry.name.endswith(" tuned")}
+    assert set(found.gains) == changed
+    assert all(gain.first == found.entries[model].name for model, gain in found.gains.items())
 
 
 def test_hopeless_trials_are_given_up_after_a_few_epochs():
@@ -266,14 +272,17 @@ def test_time_that_is_up_ends_a_search_and_the_rest_is_done_later(tmp_path):
     assert not found.found.out_of_time
 
 
-def test_an_entry_is_trained_by_its_own_plan():
-    series = make_toy()
+def test_an_entry_is_trained_by_its_own_plan_and_a_run_keeps_it(tmp_path):
+    source = Source("seattle", rows=150)
     study = make_study(
-        series, "y", models="dense(units=8)", lookback=[2], seeds=1, plan=Plan(epochs=3), baselines=False
+        source.load(), "temp_max", models="dense(units=8)", lookback=[2], seeds=1, plan=Plan(epochs=3), baselines=False
     )
     own = replace(study.entries[0], name="own", plan=Plan(epochs=2))
-    found = examine(replace(study, entries=(*study.entries, own)))
+    study = replace(study, entries=(*study.entries, own))
+    found = examine(study)
     assert [f.forecaster.history.epochs for f in found.fitted] == [3, 2]
+    (tmp_path / STUDY_FILE).write_text(json.dumps(study_record(study, source)))
+    assert read_study(tmp_path).entries == study.entries
 
 
 def trials_of(candidate, rmse):

@@ -1,11 +1,11 @@
 """Tables and sentences of a tuning, from its record (see `runs.tuning_record`)."""
 
-from statistics import fmean, stdev
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from backsight.report.sentences import pair_sentence
 from backsight.report.tables import show_mean
 
 Record = dict[str, Any]
@@ -42,9 +42,7 @@ def tuning_table(record: Record) -> Table:
 def tuning_sentences(record: Record) -> list[str]:
     """What the search and the exam say about tuning, model by model."""
     unit = f" {record['search']['unit']}" if record["search"]["unit"] else ""
-    exam = record["exam"]
-    entries = {entry["name"]: entry for entry in exam["entries"]} if exam else {}
-    said = [sentence for model in record["models"] for sentence in _of_model(model, entries, unit)]
+    said = [sentence for model in record["models"] for sentence in _of_model(model, unit)]
     scored = [m["best"] for m in record["models"] if m["best"] and m["best"]["rmse"] is not None]
     if len(scored) > 1:
         best = min(scored, key=lambda trial: trial["rmse"])
@@ -52,7 +50,7 @@ def tuning_sentences(record: Record) -> list[str]:
     if scored:
         said.append(
             "The best of many trials looks better on the days that it was chosen by than it is: the lowest of many "
-            "noisy errors is low by luck too. The test days chose nothing."
+            "noisy errors is low by luck too."
         )
     return said
 
@@ -79,7 +77,7 @@ def estimate_table(record: Record) -> Table:
     return table
 
 
-def _of_model(model: Record, entries: dict[str, Record], unit: str) -> list[str]:
+def _of_model(model: Record, unit: str) -> list[str]:
     best, untuned = model["best"], model["untuned"]
     trials = f"{model['finished']} trials finished" + (f", {model['pruned']} given up" if model["pruned"] else "")
     if not model["finished"]:
@@ -99,30 +97,12 @@ def _of_model(model: Record, entries: dict[str, Record], unit: str) -> list[str]
         f"Tuning {model['name']} ({trials}) lowered its RMSE on the folds from {untuned['rmse']:.3f} "
         f"({untuned['entry']}) to {best['rmse']:.3f}{unit}, with {_settings(best)}."
     ]
-    if best["entry"] in entries and untuned["entry"] in entries:
-        said.append(_in_exam(entries[best["entry"]], entries[untuned["entry"]], unit))
+    if model["gain"]:
+        said.append(pair_sentence(model["gain"], unit))
     if model["importance"]:
         named = [f"{name} ({share:.0%})" for name, share in list(model["importance"].items())[:3] if share >= 0.05]
         said.append(f"What mattered among the settings of {model['name']}: {', '.join(named)}.")
     return said
-
-
-def _in_exam(tuned: Record, untuned: Record, unit: str) -> str:
-    """Both entries on validation and on test."""
-    parts = []
-    for name, part in (("val_rmse", "validation"), ("test_rmse", "test")):
-        errors, others = tuned[name], untuned[name]
-        if None in errors or None in others:
-            parts.append(f"on {part} one of them failed")
-            continue
-        gain = fmean(others) - fmean(errors)
-        spread = max(stdev(e) if len(e) > 1 else 0.0 for e in (errors, others))
-        verdict = "no more than seeds move it" if abs(gain) <= spread else "more than seeds move it"
-        parts.append(
-            f"{part} RMSE {fmean(errors):.3f} against {fmean(others):.3f}{unit}, {'lower' if gain > 0 else 'higher'} "
-            f"by {abs(gain):.3f}, {verdict}"
-        )
-    return f"{tuned['name']} against {untuned['name']} in the exam: {'; '.join(parts)}."
 
 
 def _settings(trial: Record | None) -> str:

@@ -59,7 +59,7 @@ def exam_record(comparison: Comparison) -> Record:
         "lookback": _lookback_of_best(comparison),
         "picks": _picks_record(comparison.judge.folds),
         "pairs": [
-            {"asked": asked, **_paired_record(found, comparison.judge)} for asked, found in comparison.findings.items()
+            {"asked": asked, **paired_record(found, comparison.judge)} for asked, found in comparison.findings.items()
         ],
         "entries": [_entry_record(comparison, line) for line in board.reset_index().to_dict("records")],
     }
@@ -208,7 +208,7 @@ def _choice_record(choice: Choice | None, found: Lookbacks) -> Record | None:
         "best_lookback": found.curves.points[choice.best].lookback,
         "tied": list(choice.tied),
         "enough": choice.enough,
-        "cost": None if choice.cost is None else _paired_record(choice.cost, found.curves.judge),
+        "cost": None if choice.cost is None else paired_record(choice.cost, found.curves.judge),
     }
 
 
@@ -246,7 +246,8 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
     }
 
 
-def _paired_record(found: Paired, judge: Judge) -> Record:
+def paired_record(found: Paired, judge: Judge) -> Record:
+    """A paired test as plain values; in a backtest, how many folds the first one won, too."""
     values = {
         name: value if not isinstance(value, float) or math.isfinite(value) else None
         for name, value in asdict(found).items()

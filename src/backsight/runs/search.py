@@ -5,7 +5,6 @@ proposals, and what is given up, depend on earlier rounds alone: not on how many
 is done first, or on whether the search was killed in between.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -26,6 +25,7 @@ from backsight.runs.search_log import Save
 from backsight.runs.search_space import Candidate
 from backsight.runs.study import Study, check_count
 from backsight.runs.trial import Conditions, Trial, run_trial
+from backsight.series.source import fingerprint
 from backsight.training.events import EpochDone
 from backsight.windows.folds import folds_before_test
 from backsight.windows.split import Split
@@ -108,7 +108,8 @@ def identify(search: Search) -> dict[str, Any]:
     return {
         "backsight": backsight.__version__,
         "optuna": version("optuna"),
-        "data": _digest(seen),
+        "data": fingerprint(seen.series)[:16],
+        "unknown": len(seen.exams[0].unknown),
         "rows": len(seen.series),
         "target": exam.target,
         "features": list(seen.features),
@@ -271,15 +272,3 @@ def _job(search: Search, study: optuna.Study, desk: _Desk, candidate: Candidate,
         return [trial]
 
     return Job(f"{candidate.name} trial {number + 1} of {search.trials}", configuration.recipe, range(1), fit)
-
-
-def _digest(conditions: Conditions) -> str:
-    """A short name of the numbers and times that a search may see."""
-    series = conditions.series
-    columns = dict.fromkeys([conditions.exams[0].target, *conditions.features])
-    digest = hashlib.sha256(series.times.asi8.tobytes())
-    for name in columns:
-        digest.update(name.encode())
-        digest.update(series.column(name).tobytes())
-    digest.update(repr(conditions.exams[0].unknown).encode())
-    return digest.hexdigest()[:16]

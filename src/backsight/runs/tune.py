@@ -11,6 +11,7 @@ from time import perf_counter
 import pandas as pd
 
 from backsight.errors import Interrupted, SettingError
+from backsight.evaluation.significance import Paired, holm
 from backsight.runs.compare import Comparison, examine
 from backsight.runs.entry import Entry
 from backsight.runs.progress import Progress
@@ -66,6 +67,22 @@ class Tuning:
     def entries(self) -> Mapping[str, Entry]:
         """Of each model the entry that the search chose, as the exam calls it; best first."""
         return {t.model: self.entry(t) for t in sorted(self.best.values(), key=_score)}
+
+    @cached_property
+    def gains(self) -> Mapping[str, Paired]:
+        """Of each model that was tuned to something else: the tuned entry less the best untuned one, on the test days.
+
+        The tests are adjusted together by Holm's method; see `evaluation.significance`.
+        """
+        if self.comparison is None:
+            return {}
+        finite = set(self.comparison.judge.losses("test").columns)
+        pairs = {}
+        for model, entry in self.entries.items():
+            untuned = self.entry(self.untuned[model]).name if model in self.untuned else None
+            if untuned != entry.name and {untuned, entry.name} <= finite:
+                pairs[model] = (entry.name, str(untuned))
+        return dict(zip(pairs, holm(self.comparison.paired(*pair) for pair in pairs.values()), strict=True))
 
     def entry(self, trial: Trial) -> Entry:
         """What a trial is called in the exam. An untuned one sits it anyway, under its usual name."""

@@ -11,7 +11,7 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from backsight.models.registry import recipe_name
 from backsight.runs.estimate import Estimate
 from backsight.runs.proposals import quiet
-from backsight.runs.record import exam_record
+from backsight.runs.record import exam_record, paired_record
 from backsight.runs.search import Search
 from backsight.runs.search_log import to_optuna
 from backsight.runs.search_space import Candidate
@@ -29,7 +29,8 @@ def tuning_record(tuning: Tuning) -> Record:
     """A tuning as plain values: data, seconds, interrupted, out_of_time, search, models, and exam (None without one).
 
     Of each model: how many trials finished and were given up, the `best` one, the best `untuned` one, the
-    `importance` of each setting (None of too few trials), and the names of both as entries of the exam.
+    `importance` of each setting (None of too few trials), and the `gain`: a paired test on the test days of the tuned
+    entry against the best untuned one (None where there are not both).
     """
     search = tuning.search
     return {
@@ -100,8 +101,14 @@ def _model_record(tuning: Tuning, candidate: Candidate) -> Record:
         "pruned": sum(t.pruned for t in trials),
         "best": _trial_record(tuning, candidate, best),
         "untuned": _trial_record(tuning, candidate, untuned),
+        "gain": _gain_record(tuning, candidate.name),
         "importance": importances(candidate, trials),
     }
+
+
+def _gain_record(tuning: Tuning, model: str) -> Record | None:
+    gain, found = tuning.gains.get(model), tuning.comparison
+    return paired_record(gain, found.judge) if gain and found else None
 
 
 def _trial_record(tuning: Tuning, candidate: Candidate, trial: Trial | None) -> Record | None:
