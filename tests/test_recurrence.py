@@ -426,6 +426,31 @@ def test_eight_threads_get_the_bits_of_one():
     assert wrong == []
 
 
+DIGEST = """
+import hashlib, sys
+import numpy as np, jax, jax.numpy as jnp
+sys.path.insert(0, sys.argv[1])
+import test_recurrence as t
+found = hashlib.sha256()
+for name in t.CELLS:
+    for shape in ((32, 12, 3, 7), (45, 3, 2, 5), (600, 4, 2, 3)):
+        arguments = [a.astype(np.float32) for a in t.arguments_of(name, *shape)]
+        gradient = jax.jit(jax.grad(lambda a: jnp.sum(t.recur(t.Cell(name), *a)[0] ** 2)))
+        for _ in range(20):  # helpers are not at hand at once
+            parts = gradient(arguments)
+            found.update(b"".join(np.asarray(part).tobytes() for part in parts))
+print(found.hexdigest())
+"""
+
+
+def test_the_same_bits_on_any_number_of_cores():
+    """The last of these has more threads than the machine may have cores, and so shares of all sizes."""
+    environments = [{**os.environ, "BACKSIGHT_CORES": cores} for cores in ("1", "2", "5")]
+    command = [sys.executable, "-c", DIGEST, str(Path(__file__).parent)]
+    runs = [subprocess.run(command, env=e, capture_output=True, text=True, check=True) for e in environments]
+    assert len({run.stdout for run in runs}) == 1
+
+
 SCRIPT = """
 import sys, warnings
 import numpy as np, jax, jax.numpy as jnp
