@@ -123,7 +123,7 @@ def time_epochs(network: Network, data: Data, epochs: int, models: int = 1, work
 
     seconds = []
     with ThreadPoolExecutor(workers) as pool, ExitStack() as trainings:
-        for _ in range(workers):  # as `train` says it
+        for _ in range(min(workers, models)):  # as `train` says it
             trainings.enter_context(beside_others())
         for number in range(epochs + 1):
             began = perf_counter()

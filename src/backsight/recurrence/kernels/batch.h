@@ -14,8 +14,10 @@ BACKSIGHT_INLINE Quarter load_quarter(const float* from) { return *reinterpret_c
 BACKSIGHT_INLINE void store_quarter(float* to, Quarter value) { *reinterpret_cast<QuarterUnaligned*>(to) = value; }
 
 BACKSIGHT_INLINE void transpose(Quarter (&q)[4]) {
-  const Quarter a = BACKSIGHT_SHUFFLE(QuarterBits, q[0], q[1], 0, 4, 1, 5), b = BACKSIGHT_SHUFFLE(QuarterBits, q[0], q[1], 2, 6, 3, 7);
-  const Quarter c = BACKSIGHT_SHUFFLE(QuarterBits, q[2], q[3], 0, 4, 1, 5), d = BACKSIGHT_SHUFFLE(QuarterBits, q[2], q[3], 2, 6, 3, 7);
+  const Quarter a = BACKSIGHT_SHUFFLE(QuarterBits, q[0], q[1], 0, 4, 1, 5);
+  const Quarter b = BACKSIGHT_SHUFFLE(QuarterBits, q[0], q[1], 2, 6, 3, 7);
+  const Quarter c = BACKSIGHT_SHUFFLE(QuarterBits, q[2], q[3], 0, 4, 1, 5);
+  const Quarter d = BACKSIGHT_SHUFFLE(QuarterBits, q[2], q[3], 2, 6, 3, 7);
   q[0] = BACKSIGHT_SHUFFLE(QuarterBits, a, c, 0, 1, 4, 5);
   q[1] = BACKSIGHT_SHUFFLE(QuarterBits, a, c, 2, 3, 6, 7);
   q[2] = BACKSIGHT_SHUFFLE(QuarterBits, b, d, 0, 1, 4, 5);

@@ -189,10 +189,10 @@ class Crew {
   // So many threads, the caller's included, that no more are at work than there are cores.
   long gather(long shares, long trainings) {
     long at_work = at_work_.fetch_add(1, std::memory_order_relaxed) + 1;
-    if (shares == 1 || helpers_ == 0 || Clock::now().time_since_epoch().count() < rest_until_.load(std::memory_order_relaxed))
-      return 1;
+    if (shares == 1 || !helpers_ || now() < rest_until_.load(std::memory_order_relaxed)) return 1;
+    const long wanted = std::min({shares, cores_.count / std::max(trainings, 1L), MOST_HELPERS}) - 1;
     for (;;) {
-      const long more = std::min({shares - 1, cores_.count / std::max(trainings, 1L) - 1, cores_.count - at_work, helpers_});
+      const long more = std::min(wanted, cores_.count - at_work);
       if (more <= 0) return 1;
       if (at_work_.compare_exchange_weak(at_work, at_work + more, std::memory_order_relaxed)) return 1 + more;
     }
@@ -207,6 +207,8 @@ class Crew {
   }
 
  private:
+  static Clock::rep now() { return Clock::now().time_since_epoch().count(); }
+
   void deal_to_helpers(long threads, long shares, Share share, void* work) {
     const auto began = Clock::now();
     const int here = Cores::current();
@@ -222,7 +224,7 @@ class Crew {
     for (long h = 0; h < helpers; ++h) hired[h]->finish(), hired[h]->release();
     const auto waited = Clock::now() - worked;
     if (all_awake && waited > LONG_WAIT && waited > worked - began)
-      rest_until_.store((Clock::now() + RESTS * waited).time_since_epoch().count(), std::memory_order_relaxed);
+      rest_until_.store(now() + (RESTS * waited).count(), std::memory_order_relaxed);
   }
 
   const Cores cores_;

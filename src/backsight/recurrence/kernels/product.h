@@ -125,7 +125,7 @@ BACKSIGHT_INLINE Vector fold(Vector a, Vector b, std::integer_sequence<long, L..
 }
 
 // The sums over the lanes of COUNT vectors, in a tree: out[i] += the sum of values[i].
-// Vectors meet in pairs, and each pair needs half as much room for its partial sums, until one vector has the sums of all.
+// Vectors meet in pairs, which need half as much room for their partial sums, until one vector has the sums of all.
 template <long COUNT, long HALF = LANES / 2>
 BACKSIGHT_INLINE Vector fold_all(Vector (&values)[COUNT]) {
   constexpr auto lanes = std::make_integer_sequence<long, LANES>();

@@ -14,14 +14,16 @@ namespace {
 // For tests/kernels/sanitize.cpp: numbers after each piece of working memory that nobody may touch, and
 // NaN in the piece until it is written.
 #ifdef BACKSIGHT_SANITIZE
-constexpr long GAP = 1;
+constexpr long GAP = 1, WORTH_SHARING = 0;
 void guard(float* piece, long size, const float* end) {
   ASAN_UNPOISON_MEMORY_REGION(piece, 4 * size);
   for (long i = 0; i < size; ++i) piece[i] = __builtin_nanf("");
   ASAN_POISON_MEMORY_REGION(piece + size, 4 * (end - piece - size));
 }
 #else
-constexpr long GAP = 0;
+// Multiplications of a call that other threads are called for: one that is over within two microseconds is done
+// sooner than handed over.
+constexpr long GAP = 0, WORTH_SHARING = 65'536;
 void guard(float*, long, const float*) {}
 #endif
 
@@ -119,6 +121,10 @@ struct Sizes {
         depth((1 + Cell::ROWS.extra) * units + features), rows(Cell::ROWS.rows * units), width(s.width),
         state(units * width), panel_step(s.panel_rows * width), saved_step(s.saved_rows * width) {}
 
+  long gather_threads(const Shape& shape) const {
+    return gather(batch * steps * rows * depth < WORTH_SHARING ? 1 : shape.shares());
+  }
+
   // The first window of a part, and how many of its columns are windows.
   long first(const Part& part) const { return part.block * width + part.first_column; }
   long windows(const Part& part) const {
@@ -140,12 +146,12 @@ template <class Cell>
 void forward(const Forward& call) {
   const Sizes<Cell> n(call.shape);
   const Matrix<Cell> matrix{call.kernel, call.recurrent, n.units, n.features};
-  const long threads = gather(call.shape.shares());
+  const long threads = n.gather_threads(call.shape);
 
   Workspace work(Workspace::rounded(n.rows) + threads * Workspace::rounded(n.state) + Cell::PRODUCTS * 16 +
                  n.rows * n.depth);
   float* bias = work.take(n.rows);
-  float* carries[1 + MOST_SHARES];
+  float* carries[MOST_SHARES];
   for (long t = 0; t < threads; ++t) carries[t] = work.take(n.state);
   for (long r = 0; r < n.rows; ++r) {
     const Source source = Cell::source(r, n.units);
@@ -235,22 +241,61 @@ void add_up(const Sizes<Cell>& n, Span span, Strip panel, Strip slopes, long ste
   accumulate_rows<8>(slopes, n.rows, steps, span, sums.bias);
 }
 
+// The backward pass of one part, and the gradient of the weights over each of its shares.
+template <class Cell>
+void backward_part(const Backward& call, const Sizes<Cell>& n, const Packed* weights, const Slopes& work,
+                   const Part& part, const Sums* sums_of) {
+  const auto [hidden, carry, reset, outputs_slope] = work;
+  const Span span = n.span(part);
+  const long first = n.first(part), windows = n.windows(part), steps = n.steps;
+  const float* panel = call.panel + part.block * n.panel_step * (steps + 1) + part.first_column;
+  float* const saved = call.saved + part.block * n.saved_step * steps + part.first_column;
+  if (call.sequences)
+    for (long i = 0; i < n.state; ++i) hidden[i] = 0.0f;
+  else
+    n.to_block(call.outputs_slope, part, hidden);
+  if (Cell::ROWS.carries) n.to_block(call.last_carry_slope, part, carry);
+  for (long end = steps; end > 0; end -= CHUNK) {
+    const long begin = end > CHUNK ? end - CHUNK : 0;
+    for (long s = end - 1; s >= begin; --s) {
+      if (call.sequences) {
+        const long at = s % AT_ONCE, together = s - at;
+        if (at == AT_ONCE - 1 || s == steps - 1)
+          to_columns(call.outputs_slope + (first * steps + together) * n.units, steps * n.units, (at + 1) * n.units,
+                     windows, part.columns, {outputs_slope, n.units, n.state, n.width});
+        each_vector(n.units, span, [&](long i) BACKSIGHT_INLINED {
+          store(hidden + i, load(hidden + i) + load(outputs_slope + at * n.state + i));
+        });
+      }
+      Cell::backward({n.units, n.features, span, weights, panel + s * n.panel_step, saved + s * n.saved_step, hidden,
+                      carry, reset});
+    }
+    const long columns = part.columns / part.shares;
+    for (long share = 0; share < part.shares; ++share)
+      add_up<Cell>(n, {columns, n.width}, {panel + begin * n.panel_step + share * columns, n.panel_step},
+                   {saved + begin * n.saved_step + share * columns, n.saved_step}, end - begin,
+                   sums_of[part.first_share + share]);
+  }
+  n.from_block(hidden, part, call.hidden_slope);
+  if (Cell::ROWS.carries) n.from_block(carry, part, call.carry_slope);
+}
+
 template <class Cell>
 void backward(const Backward& call) {
   const Sizes<Cell> n(call.shape);
   const Matrix<Cell> matrix{call.kernel, call.recurrent, n.units, n.features};
-  const long shares = call.shape.shares(), threads = gather(shares);
-  const long in_matrix = Workspace::rounded(n.rows * n.depth), in_bias = Workspace::rounded(n.rows);
+  const long shares = call.shape.shares(), threads = n.gather_threads(call.shape);
+  const long in_matrix = n.rows * n.depth;
 
-  Workspace work(shares * (in_matrix + in_bias) + threads * (3 + AT_ONCE) * Workspace::rounded(n.state) +
-                 Cell::TRANSPOSED * 16 + n.rows * n.units);
-  Slopes slopes_of[1 + MOST_SHARES];
+  Workspace work(shares * (Workspace::rounded(in_matrix) + Workspace::rounded(n.rows)) +
+                 threads * (3 + AT_ONCE) * Workspace::rounded(n.state) + Cell::TRANSPOSED * 16 + n.rows * n.units);
+  Slopes slopes_of[MOST_SHARES];
   for (long t = 0; t < threads; ++t)
     slopes_of[t] = {work.take(n.state), work.take(n.state), work.take(n.state), work.take(AT_ONCE * n.state)};
   Sums sums_of[MOST_SHARES];
   for (long s = 0; s < shares; ++s) {
-    sums_of[s] = {work.take(n.rows * n.depth), work.take(n.rows)};
-    for (long i = 0; i < n.rows * n.depth; ++i) sums_of[s].matrix[i] = 0.0f;
+    sums_of[s] = {work.take(in_matrix), work.take(n.rows)};
+    for (long i = 0; i < in_matrix; ++i) sums_of[s].matrix[i] = 0.0f;
     for (long i = 0; i < n.rows; ++i) sums_of[s].bias[i] = 0.0f;
   }
   Packed weights[Cell::TRANSPOSED];
@@ -262,42 +307,10 @@ void backward(const Backward& call) {
   }
 
   deal_parts(call.shape, threads, [&](long place, const Part& part) {
-    const auto [hidden, carry, reset, outputs_slope] = slopes_of[place];
-    const Span span = n.span(part);
-    const long first = n.first(part), windows = n.windows(part), steps = n.steps;
-    const float* panel = call.panel + part.block * n.panel_step * (steps + 1) + part.first_column;
-    float* const saved = call.saved + part.block * n.saved_step * steps + part.first_column;
-    if (call.sequences)
-      for (long i = 0; i < n.state; ++i) hidden[i] = 0.0f;
-    else
-      n.to_block(call.outputs_slope, part, hidden);
-    if (Cell::ROWS.carries) n.to_block(call.last_carry_slope, part, carry);
-    for (long end = steps; end > 0; end -= CHUNK) {
-      const long begin = end > CHUNK ? end - CHUNK : 0;
-      for (long s = end - 1; s >= begin; --s) {
-        if (call.sequences) {
-          const long at = s % AT_ONCE, together = s - at;
-          if (at == AT_ONCE - 1 || s == steps - 1)
-            to_columns(call.outputs_slope + (first * steps + together) * n.units, steps * n.units, (at + 1) * n.units,
-                       windows, part.columns, {outputs_slope, n.units, n.state, n.width});
-          each_vector(n.units, span, [&](long i) BACKSIGHT_INLINED {
-            store(hidden + i, load(hidden + i) + load(outputs_slope + at * n.state + i));
-          });
-        }
-        Cell::backward({n.units, n.features, span, weights, panel + s * n.panel_step, saved + s * n.saved_step, hidden,
-                        carry, reset});
-      }
-      const long columns = part.columns / part.shares;
-      for (long share = 0; share < part.shares; ++share)
-        add_up<Cell>(n, {columns, n.width}, {panel + begin * n.panel_step + share * columns, n.panel_step},
-                     {saved + begin * n.saved_step + share * columns, n.saved_step}, end - begin,
-                     sums_of[part.first_share + share]);
-    }
-    n.from_block(hidden, part, call.hidden_slope);
-    if (Cell::ROWS.carries) n.from_block(carry, part, call.carry_slope);
+    backward_part<Cell>(call, n, weights, slopes_of[place], part, sums_of);
   });
   for (long s = 1; s < shares; ++s) {
-    for (long i = 0; i < n.rows * n.depth; ++i) sums_of[0].matrix[i] += sums_of[s].matrix[i];
+    for (long i = 0; i < in_matrix; ++i) sums_of[0].matrix[i] += sums_of[s].matrix[i];
     for (long i = 0; i < n.rows; ++i) sums_of[0].bias[i] += sums_of[s].bias[i];
   }
   give_gradient<Cell>(call, sums_of[0].matrix, sums_of[0].bias);
@@ -306,11 +319,11 @@ void backward(const Backward& call) {
 template <class Cell>
 void input_gradient(const InputGradient& call) {
   const Sizes<Cell> n(call.shape);
-  const long columns = Cell::ROWS.gates * n.units, threads = gather(call.shape.shares());
+  const long columns = Cell::ROWS.gates * n.units, threads = n.gather_threads(call.shape);
   const Matrix<Cell> matrix{call.kernel, nullptr, n.units, n.features};
   const long together = AT_ONCE * n.features * n.width;
   Workspace work(threads * Workspace::rounded(together) + n.features * columns);
-  float* found_of[1 + MOST_SHARES];
+  float* found_of[MOST_SHARES];
   for (long t = 0; t < threads; ++t) found_of[t] = work.take(together);
   const Packed weights = pack(
       n.features, columns, [&](long k, long r) { return matrix(r, n.units + k); }, work.take(n.features * columns));
