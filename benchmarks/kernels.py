@@ -6,7 +6,8 @@ reaches in a large single-precision product (`numpy @ numpy` on one thread, the 
 
 Operations are counted as multiplications and additions of the products: inputs and states by the weights forward;
 their slopes by the states' weights, and the weights' gradients, backward; the gradient of the inputs for all layers
-but the first. One core works, and, in the last column, as many as have nothing to do. 200 times (LSTM(64): 50) in one compiled loop; the median of 15 such loops.
+but the first. One core works alone; in the last column others help it, if they have nothing else to do. 200 times
+(LSTM(64): 50) in one compiled loop; the median of 15 such loops.
 
     python benchmarks/kernels.py
 """

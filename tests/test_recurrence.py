@@ -102,7 +102,7 @@ def random_case(seed):
 
 
 def random_weights(layer, rng):
-    """For a layer as in `random_case`: no state explodes or sticks at its end, where single precision has no digits left."""
+    """For a layer as in `random_case`: no state explodes or saturates, which would leave few digits to compare."""
     kernel, recurrent, *bias = weights_of(layer)
     units = len(recurrent)
     gates = [0.8 * np.linalg.qr(rng.standard_normal((units, units)))[0] for _ in range(recurrent.shape[1] // units)]
