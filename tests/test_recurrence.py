@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,14 @@ import numpy as np
 import pytest
 
 from backsight.engine import COMPILER_OPTIONS, keras_on_jax
+from backsight.errors import Interrupted
 from backsight.models.registry import as_recipe
-from backsight.recurrence import layers, reference
+from backsight.recurrence import layers, library, reference
 from backsight.recurrence.fused import ACTIVATIONS, CELLS, Cell, recur
 from backsight.recurrence.library import kernels
+from backsight.training.plan import Plan
+from conftest import make_toy
+from laws import views
 
 keras = keras_on_jax()
 
@@ -464,6 +469,25 @@ def test_the_same_bits_on_any_number_of_cores():
     command = [sys.executable, "-c", DIGEST, str(Path(__file__).parent)]
     runs = [subprocess.run(command, env=e, capture_output=True, text=True, check=True) for e in environments]
     assert len({run.stdout for run in runs}) == 1
+
+
+def test_trainings_are_counted(monkeypatch):
+    """However they end: kernels leave the other cores to those beside them."""
+    told = []
+    monkeypatch.setattr(library, "kernels", lambda: replace(kernels(), count_trainings=told.append))
+    learn, check, _ = views(make_toy())
+    recipe, plan = as_recipe("rnn(units=2)"), Plan(epochs=2, batch_size=32)
+    during = []
+    recipe.fit(learn, check, plan, 0, lambda done: during.append(sum(told)))
+    assert during == [1, 1]
+    assert sum(told) == 0
+
+    def stop(done):
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        recipe.fit(learn, check, plan, 0, stop)
+    assert sum(told) == 0
 
 
 SCRIPT = """

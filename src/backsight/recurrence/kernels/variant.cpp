@@ -98,7 +98,8 @@ void deal_parts(const Shape& shape, long threads, Work work) {
   deal(
       threads, shape.shares(),
       [](void* context, long place, long begin, long end) {
-        const auto& [shape, work] = *static_cast<Dealt*>(context);
+        const Shape& shape = static_cast<Dealt*>(context)->shape;
+        const Work& work = static_cast<Dealt*>(context)->work;
         const long blocks = shape.blocks(), shares = shape.shares();
         if (blocks == 1)  // both halves together: a weight that was loaded meets all their windows
           return work(place, Part{0, begin * COLUMNS_A_SHARE, (end - begin) * COLUMNS_A_SHARE, begin, end - begin});
@@ -245,7 +246,7 @@ void add_up(const Sizes<Cell>& n, Span span, Strip panel, Strip slopes, long ste
 template <class Cell>
 void backward_part(const Backward& call, const Sizes<Cell>& n, const Packed* weights, const Slopes& work,
                    const Part& part, const Sums* sums_of) {
-  const auto [hidden, carry, reset, outputs_slope] = work;
+  float *const hidden = work.hidden, *const carry = work.carry, *const outputs_slope = work.outputs;
   const Span span = n.span(part);
   const long first = n.first(part), windows = n.windows(part), steps = n.steps;
   const float* panel = call.panel + part.block * n.panel_step * (steps + 1) + part.first_column;
@@ -268,7 +269,7 @@ void backward_part(const Backward& call, const Sizes<Cell>& n, const Packed* wei
         });
       }
       Cell::backward({n.units, n.features, span, weights, panel + s * n.panel_step, saved + s * n.saved_step, hidden,
-                      carry, reset});
+                      carry, work.reset});
     }
     const long columns = part.columns / part.shares;
     for (long share = 0; share < part.shares; ++share)
