@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test check sanitize bench clean
+.PHONY: help demo test check sanitize races bench clean
 
 help:
 	@echo "make demo    install, then run the lesson and its exam with three seeds"
 	@echo "make test    install, then run the tests"
 	@echo "make check   lint, format, types, floors"
 	@echo "make sanitize    the kernels in a program that looks for wrong reads and writes"
+	@echo "make races   the same, looking for threads that meet in one place"
 	@echo "make bench   time and weigh backsight against Keras (minutes)"
 	@echo "make clean   remove the environment"
 
@@ -41,6 +42,11 @@ sanitize:
 	cmake -S . -B build/sanitize -DBACKSIGHT_SANITIZE=address,undefined
 	cmake --build build/sanitize --parallel 2
 	build/sanitize/sanitize
+
+races:
+	cmake -S . -B build/races -DBACKSIGHT_SANITIZE=thread
+	cmake --build build/races --parallel 2
+	build/races/sanitize 60
 
 bench: $(VENV)/developer
 	$(BIN)/python benchmarks/lesson_against_keras.py

@@ -5,6 +5,7 @@ Validation costs next to nothing here: the check set, without which no epoch is,
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -103,6 +104,7 @@ def time_epochs(network: Network, data: Data, epochs: int, models: int = 1, work
     import jax.numpy as jnp
 
     from backsight.models.recurrent import Recurrent
+    from backsight.recurrence.library import beside_others
     from backsight.training.batches import cut_batches
     from backsight.training.program import program_for
     from backsight.training.seeds import seeded
@@ -120,7 +122,9 @@ def time_epochs(network: Network, data: Data, epochs: int, models: int = 1, work
         assert np.isfinite(float(loss))  # waits for the epoch's end, too
 
     seconds = []
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool, ExitStack() as trainings:
+        for _ in range(min(workers, models)):  # as `train` says it
+            trainings.enter_context(beside_others())
         for number in range(epochs + 1):
             began = perf_counter()
             for done in [pool.submit(epoch, seed, number) for seed in range(models)]:

@@ -19,7 +19,8 @@ FLOORS = {
 }  # fmt: skip
 #: The only files that may import Keras or JAX, inside functions or not.
 ENGINE_ROOM = {
-    "engine.py", "training/program.py", "training/train.py", "training/inside.py", "recurrence/trace.py",
+    "engine.py", "training/program.py", "training/train.py", "training/adam.py", "training/inside.py",
+    "recurrence/trace.py",
     "recurrence/library.py", "recurrence/reference.py", "recurrence/fused.py", "recurrence/layers.py",
 }  # fmt: skip
 HEAVY = {"keras", "jax", "tensorflow", "torch"}

@@ -19,10 +19,12 @@ static xla::ffi::Error run() { return xla::ffi::Error::Internal("called"); }
 XLA_FFI_DEFINE_HANDLER_SYMBOL(backsight_forward, run, xla::ffi::Ffi::Bind());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(backsight_backward, run, xla::ffi::Ffi::Bind());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(backsight_input_gradient, run, xla::ffi::Ffi::Bind());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(backsight_adam, run, xla::ffi::Ffi::Bind());
 """
 OTHERS = """
 extern "C" const char* backsight_vectors() { return "plain"; }
 extern "C" const long* backsight_rows(long) { static const long rows[6] = {}; return rows; }
+extern "C" void backsight_count_trainings(long) {}
 """
 
 #: What a process sees whose package came with the library of the first argument; it asks for the kernels

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,14 @@ import numpy as np
 import pytest
 
 from backsight.engine import COMPILER_OPTIONS, keras_on_jax
+from backsight.errors import Interrupted
 from backsight.models.registry import as_recipe
-from backsight.recurrence import layers, reference
+from backsight.recurrence import layers, library, reference
 from backsight.recurrence.fused import ACTIVATIONS, CELLS, Cell, recur
 from backsight.recurrence.library import kernels
+from backsight.training.plan import Plan
+from conftest import make_toy
+from laws import views
 
 keras = keras_on_jax()
 
@@ -53,7 +58,11 @@ def together(arrays):
 
 
 def outputs_and_gradients(layer, inputs, states, training=False):
-    """All that a layer returns, and the gradients of its weights, its inputs and its initial states."""
+    """All that a layer returns, and the gradients of its weights, its inputs and its initial states.
+
+    Keras's own layers are compiled without optimisation, which takes half the time: most of such a test is that.
+    """
+    slow = not type(layer).__module__.startswith("backsight")
     other = [v.value for v in layer.non_trainable_variables]
 
     def loss(weights, inputs, states):
@@ -62,8 +71,9 @@ def outputs_and_gradients(layer, inputs, states, training=False):
         return sum(jnp.sum(jnp.sin(3 * y + i)) for i, y in enumerate(found)), found
 
     weights = [v.value for v in layer.trainable_variables]
-    gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2), has_aux=True))
-    gradients, found = gradient(weights, inputs, states)
+    gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2), has_aux=True)).lower(weights, inputs, states)
+    options = {"xla_backend_optimization_level": 0} if slow else COMPILER_OPTIONS
+    gradients, found = gradient.compile(compiler_options=options)(weights, inputs, states)
     return found, jax.tree.leaves(gradients)
 
 
@@ -87,15 +97,22 @@ def random_case(seed):
         "return_sequences": bool(rng.random() < 0.5),
         "return_state": bool(rng.random() < 0.3),
         "go_backwards": bool(rng.random() < 0.3),
-        "kernel_initializer": keras.initializers.GlorotUniform(seed=seed),
-        "recurrent_initializer": keras.initializers.Orthogonal(gain=0.8, seed=seed),  # relu, linear: no explosion
-        "bias_initializer": keras.initializers.RandomNormal(stddev=0.3, seed=seed),
+        **{f"{part}_initializer": "zeros" for part in ("kernel", "recurrent", "bias")},  # others are compiled
         "seed": seed,
     }
     if name == "GRU":
         settings["reset_after"] = bool(rng.random() < 0.5)
     shape = tuple(int(rng.choice(c)) for c in ([1, 2, 7, 16, 17, 32, 33, 70], [1, 2, 3, 10, 33], [1, 2, 3, 9, 20]))
     return name, settings, shape, bool(rng.random() < 0.4)
+
+
+def random_weights(layer, rng):
+    """For a layer as in `random_case`: no state explodes or saturates, which would leave few digits to compare."""
+    kernel, recurrent, *bias = weights_of(layer)
+    units = len(recurrent)
+    gates = [0.8 * np.linalg.qr(rng.standard_normal((units, units)))[0] for _ in range(recurrent.shape[1] // units)]
+    kernel = 0.5 * rng.standard_normal(kernel.shape) / np.sqrt(sum(kernel.shape) / 2)
+    return [kernel, np.concatenate(gates, axis=1), *(0.3 * rng.standard_normal(b.shape) for b in bias)]
 
 
 def twins(name, settings, shape):
@@ -112,6 +129,9 @@ def test_a_layer_is_the_one_of_keras(seed, calls):
     name, settings, shape, stateful_start = random_case(seed)
     theirs, ours = twins(name, settings, shape)
     rng = np.random.default_rng(seed + 1000)
+    weights = random_weights(ours, rng)
+    for layer in (theirs, ours):
+        set_weights(layer, weights)
     inputs = rng.standard_normal(shape).astype(np.float32)
     start = [rng.standard_normal((shape[0], settings["units"])) for _ in range(1 + (name == "LSTM"))]
     states = [s.astype(np.float32) for s in start] if stateful_start else None
@@ -120,8 +140,8 @@ def test_a_layer_is_the_one_of_keras(seed, calls):
     expected, expected_gradients = outputs_and_gradients(theirs, inputs, states)
     assert len(found) == len(expected)
     assert distance(together(found), together(expected)) <= 1e-6
-    weights = 3 if settings["use_bias"] else 2  # before the inputs and the states
-    for part in (slice(weights), slice(weights, None)):
+    # Weights, and after them the inputs and the states.
+    for part in (slice(len(weights)), slice(len(weights), None)):
         assert distance(together(gradients[part]), together(expected_gradients[part])) <= 1e-5
 
 
@@ -424,6 +444,50 @@ def test_eight_threads_get_the_bits_of_one():
     with ThreadPoolExecutor(8) as pool:
         wrong = [place for place, found in zip(order, pool.map(bits, order), strict=True) if found != expected[place]]
     assert wrong == []
+
+
+DIGEST = """
+import hashlib, sys
+import numpy as np, jax, jax.numpy as jnp
+sys.path.insert(0, sys.argv[1])
+import test_recurrence as t
+found = hashlib.sha256()
+for name in t.CELLS:
+    for shape in ((32, 40, 3, 7), (45, 30, 2, 8), (600, 20, 2, 3)):
+        arguments = [a.astype(np.float32) for a in t.arguments_of(name, *shape)]
+        gradient = jax.jit(jax.grad(lambda a: jnp.sum(t.recur(t.Cell(name), *a)[0] ** 2)))
+        for _ in range(20):  # helpers are not at hand at once
+            parts = gradient(arguments)
+            found.update(b"".join(np.asarray(part).tobytes() for part in parts))
+print(found.hexdigest())
+"""
+
+
+def test_the_same_bits_on_any_number_of_cores():
+    """The last of these has more threads than the machine may have cores, and so shares of all sizes."""
+    environments = [{**os.environ, "BACKSIGHT_CORES": cores} for cores in ("1", "2", "5")]
+    command = [sys.executable, "-c", DIGEST, str(Path(__file__).parent)]
+    runs = [subprocess.run(command, env=e, capture_output=True, text=True, check=True) for e in environments]
+    assert len({run.stdout for run in runs}) == 1
+
+
+def test_trainings_are_counted(monkeypatch):
+    """However they end: kernels leave the other cores to those beside them."""
+    told = []
+    monkeypatch.setattr(library, "kernels", lambda: replace(kernels(), count_trainings=told.append))
+    learn, check, _ = views(make_toy())
+    recipe, plan = as_recipe("rnn(units=2)"), Plan(epochs=2, batch_size=32)
+    during = []
+    recipe.fit(learn, check, plan, 0, lambda done: during.append(sum(told)))
+    assert during == [1, 1]
+    assert sum(told) == 0
+
+    def stop(done):
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        recipe.fit(learn, check, plan, 0, stop)
+    assert sum(told) == 0
 
 
 SCRIPT = """

@@ -2,6 +2,8 @@
 
 import ctypes
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -12,7 +14,7 @@ from typing import NamedTuple
 import jax
 
 #: The functions that XLA may call, by the name under which they are registered.
-TARGETS = ("backsight_forward", "backsight_backward", "backsight_input_gradient")
+TARGETS = ("backsight_forward", "backsight_backward", "backsight_input_gradient", "backsight_adam")
 HOW_TO_BUILD = (
     "Install a C++ compiler (Debian: apt install g++; macOS: xcode-select --install; conda: conda install "
     "cxx-compiler), then backsight again, from its source: pip install --force-reinstall --no-deps --no-cache-dir, "
@@ -40,11 +42,13 @@ class Kernels:
             without kernels.
         why_not: a sentence, if they are not in use.
         rows: of each cell, in the order of `kernels/calls.h`.
+        count_trainings: tells them that a training begins (1) or ends (-1); see `beside_others`.
     """
 
     vectors: str | None
     why_not: str = ""
     rows: tuple[Rows, ...] = ()
+    count_trainings: Callable[[int], object] = lambda change: None
 
     @property
     def loaded(self) -> bool:
@@ -73,6 +77,7 @@ def load(path: Path | None) -> Kernels:
         library = ctypes.CDLL(str(path))
         functions = {target: getattr(library, target) for target in TARGETS}
         vectors, rows_of = library.backsight_vectors, library.backsight_rows
+        count_trainings = library.backsight_count_trainings
         # Before its CPU is there, JAX only takes notes, and a library for another XLA would fail in whatever
         # is computed next.
         jax.devices("cpu")
@@ -86,7 +91,8 @@ def load(path: Path | None) -> Kernels:
     vectors.restype = ctypes.c_char_p
     rows_of.restype = ctypes.POINTER(ctypes.c_long * len(Rows._fields))
     rows = tuple(Rows(*rows_of(ctypes.c_long(cell)).contents) for cell in range(4))
-    return Kernels(vectors().decode(), "", rows)
+    count_trainings.argtypes, count_trainings.restype = [ctypes.c_long], None
+    return Kernels(vectors().decode(), "", rows, count_trainings)
 
 
 _LOADING = Lock()
@@ -96,6 +102,27 @@ def kernels() -> Kernels:
     """The kernels that were built with the package; loaded once, whichever thread asks first."""
     with _LOADING:
         return _loaded()
+
+
+@contextmanager
+def beside_others() -> Iterator[None]:
+    """While a network is trained: the kernels leave the other cores to those that are trained beside it.
+
+    A call of a kernel is done by several cores where they have nothing else to do. That changes how long it takes,
+    never its numbers. Who does not say that he trains, as Keras's own `fit`, shares the cores as calls happen to meet.
+
+    >>> with beside_others():
+    ...     pass
+    """
+    if jax.default_backend() != "cpu":  # where JAX has no CPU, the kernels cannot be loaded
+        yield
+        return
+    count = kernels().count_trainings
+    count(1)
+    try:
+        yield
+    finally:
+        count(-1)
 
 
 @cache

@@ -16,6 +16,7 @@ import numpy as np
 
 from backsight.engine import COMPILER_OPTIONS, accelerated, keras_on_jax
 from backsight.errors import RecipeError
+from backsight.training.adam import adam_step, covered
 from backsight.training.batches import cut_batches
 from backsight.training.seeds import seeded
 from backsight.vocabulary import Outputs
@@ -187,6 +188,7 @@ def _epoch(
     check_weights: Array,
 ) -> tuple[State, Array, Array]:
     model, optimizer = program.model, program.optimizer
+    descend = partial(adam_step, optimizer) if covered(optimizer) else optimizer.stateless_apply
 
     def loss(trainable: Any, other: Any, o: Array, w: Array) -> tuple[Array, tuple[Any, Array]]:
         outputs, other, penalties = model.stateless_call(
@@ -197,7 +199,7 @@ def _epoch(
 
     def step(state: State, batch: tuple[Array, Array]) -> tuple[State, Array]:
         (_, (other, error)), gradient = jax.value_and_grad(loss, has_aux=True)(state.trainable, state.other, *batch)
-        trainable, moments = optimizer.stateless_apply(state.optimizer, gradient, state.trainable)
+        trainable, moments = descend(state.optimizer, gradient, state.trainable)
         return State(trainable, other, moments), error
 
     state, errors = jax.lax.scan(step, state, (origins, weights))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from backsight.recurrence.library import beside_others
 from backsight.training.batches import cut_batches
 from backsight.training.events import EpochDone
 from backsight.training.history import History
@@ -49,12 +50,13 @@ def train(
     data, check_batches = _on_device(learn), cut_batches(check.origins, BLOCK)
     watch = Watch(plan, learn.target_scale)
     state = kept = start
-    while not watch.stopped:
-        batches = _shuffled(learn, plan, seed, watch.epoch + 1)
-        state, train_loss, val_loss = program.run_epoch(state, *data, batches, check_batches)
-        if watch.note(train_loss, val_loss):
-            kept = state
-        on_epoch(watch.event)
+    with beside_others():
+        while not watch.stopped:
+            batches = _shuffled(learn, plan, seed, watch.epoch + 1)
+            state, train_loss, val_loss = program.run_epoch(state, *data, batches, check_batches)
+            if watch.note(train_loss, val_loss):
+                kept = state
+            on_epoch(watch.event)
     return Trained(kept, watch.history)
 
 

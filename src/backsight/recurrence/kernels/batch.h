@@ -13,19 +13,15 @@ using QuarterBits = std::int32_t __attribute__((vector_size(16)));
 BACKSIGHT_INLINE Quarter load_quarter(const float* from) { return *reinterpret_cast<const QuarterUnaligned*>(from); }
 BACKSIGHT_INLINE void store_quarter(float* to, Quarter value) { *reinterpret_cast<QuarterUnaligned*>(to) = value; }
 
-#if defined(__clang__)
-#define BACKSIGHT_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define BACKSIGHT_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, QuarterBits{__VA_ARGS__})
-#endif
-
 BACKSIGHT_INLINE void transpose(Quarter (&q)[4]) {
-  const Quarter a = BACKSIGHT_SHUFFLE(q[0], q[1], 0, 4, 1, 5), b = BACKSIGHT_SHUFFLE(q[0], q[1], 2, 6, 3, 7);
-  const Quarter c = BACKSIGHT_SHUFFLE(q[2], q[3], 0, 4, 1, 5), d = BACKSIGHT_SHUFFLE(q[2], q[3], 2, 6, 3, 7);
-  q[0] = BACKSIGHT_SHUFFLE(a, c, 0, 1, 4, 5);
-  q[1] = BACKSIGHT_SHUFFLE(a, c, 2, 3, 6, 7);
-  q[2] = BACKSIGHT_SHUFFLE(b, d, 0, 1, 4, 5);
-  q[3] = BACKSIGHT_SHUFFLE(b, d, 2, 3, 6, 7);
+  const Quarter a = BACKSIGHT_SHUFFLE(QuarterBits, q[0], q[1], 0, 4, 1, 5);
+  const Quarter b = BACKSIGHT_SHUFFLE(QuarterBits, q[0], q[1], 2, 6, 3, 7);
+  const Quarter c = BACKSIGHT_SHUFFLE(QuarterBits, q[2], q[3], 0, 4, 1, 5);
+  const Quarter d = BACKSIGHT_SHUFFLE(QuarterBits, q[2], q[3], 2, 6, 3, 7);
+  q[0] = BACKSIGHT_SHUFFLE(QuarterBits, a, c, 0, 1, 4, 5);
+  q[1] = BACKSIGHT_SHUFFLE(QuarterBits, a, c, 2, 3, 6, 7);
+  q[2] = BACKSIGHT_SHUFFLE(QuarterBits, b, d, 0, 1, 4, 5);
+  q[3] = BACKSIGHT_SHUFFLE(QuarterBits, b, d, 2, 3, 6, 7);
 }
 
 // Rows of consecutive steps, one after the other: `rows` of each step, `stride` from step to step.

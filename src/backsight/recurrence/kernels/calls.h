@@ -21,6 +21,8 @@ constexpr long CELLS = 4;
 enum class Activation : long { tanh, relu, linear, sigmoid };
 constexpr long ACTIVATIONS = 4;
 
+constexpr long COLUMNS_A_SHARE = 16, MOST_SHARES = 16;
+
 struct Shape {
   long batch, steps, features, units;
   long width;       // windows a block: a multiple of 16
@@ -28,6 +30,13 @@ struct Shape {
   long saved_rows;  // power of two apart would drive each other out of the cache; see `fused.py`
 
   long blocks() const { return (batch + width - 1) / width; }
+
+  // A call is dealt out in shares: parts of the only block, or runs of whole blocks. Each has sums of its own, which
+  // are added up in one order, so that results do not depend on how many threads there are.
+  long shares() const {
+    const long all = blocks();
+    return all == 1 ? width / COLUMNS_A_SHARE : all < MOST_SHARES ? all : MOST_SHARES;
+  }
 };
 
 struct Forward {
@@ -54,6 +63,15 @@ struct InputGradient {
   float* inputs_slope;
 };
 
+// One step of Adam on one array of weights (Kingma and Ba 2015, ICLR), as Keras has it: its epsilon is
+// Adam's with a hat, and `rate` is the learning rate after the correction of both moments.
+struct AdamStep {
+  long size;
+  float rate, fade_first, fade_second, epsilon;  // fade: how much of the new gradient comes into a moment
+  const float *slope, *weights_before, *first_before, *second_before;
+  float *weights, *first, *second;  // may be the arrays before
+};
+
 // The rows that a cell keeps for each unit, so that the arrays above can be made.
 struct Rows {
   long gates;   // blocks of columns in kernel and recurrent kernel
@@ -70,6 +88,7 @@ struct Variant {
   void (*forward[CELLS][ACTIVATIONS])(const Forward&);
   void (*backward[CELLS][ACTIVATIONS])(const Backward&);
   void (*input_gradient[CELLS])(const InputGradient&);
+  void (*adam)(const AdamStep&);
   Rows rows[CELLS];
 };
 

@@ -21,7 +21,8 @@ struct Source {
 };
 
 struct ForwardStep {
-  long units, features, width;
+  long units, features;
+  Span span;
   const Packed* weights;  // one for each product
   const float* bias;      // one for each row
   float *panel, *saved, *carry;
@@ -29,7 +30,8 @@ struct ForwardStep {
 };
 
 struct BackwardStep {
-  long units, features, width;
+  long units, features;
+  Span span;
   const Packed* weights;  // one for each transposed product
   const float* panel;
   float *saved, *hidden, *carry, *reset;
@@ -44,18 +46,19 @@ struct SimpleRnn {
   static Source source(long row, long) { return {row, row, row, -1}; }
 
   static void forward(const ForwardStep& s) {
-    multiply(s.weights[0], s.panel, s.width, s.bias, s.saved);
-    for (long at = 0; at < s.units * s.width; at += LANES) {
+    multiply(s.weights[0], s.panel, s.span, s.bias, s.saved);
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       const Vector h = activate<A>(load(s.saved + at));
       store(s.saved + at, h);
       store(s.hidden + at, h);
-    }
+    });
   }
 
   static void backward(const BackwardStep& s) {
-    for (long at = 0; at < s.units * s.width; at += LANES)
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       store(s.saved + at, load(s.hidden + at) * slope<A>(load(s.saved + at)));
-    multiply(s.weights[0], s.saved, s.width, nullptr, s.hidden);
+    });
+    multiply(s.weights[0], s.saved, s.span, nullptr, s.hidden);
   }
 };
 
@@ -70,9 +73,9 @@ struct Lstm {
   static Source source(long row, long) { return {row, row, row, -1}; }
 
   static void forward(const ForwardStep& s) {
-    multiply(s.weights[0], s.panel, s.width, s.bias, s.saved);
-    const long gate = s.units * s.width;
-    for (long at = 0; at < gate; at += LANES) {
+    multiply(s.weights[0], s.panel, s.span, s.bias, s.saved);
+    const long gate = s.units * s.span.stride;
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       float* saved = s.saved + at;
       const Vector input = sigmoid(load(saved)), forget = sigmoid(load(saved + gate));
       const Vector candidate = activate<A>(load(saved + 2 * gate)), output = sigmoid(load(saved + 3 * gate));
@@ -87,12 +90,12 @@ struct Lstm {
       store(saved + 5 * gate, shown);
       store(s.carry + at, carry);
       store(s.hidden + at, output * shown);
-    }
+    });
   }
 
   static void backward(const BackwardStep& s) {
-    const long gate = s.units * s.width;
-    for (long at = 0; at < gate; at += LANES) {
+    const long gate = s.units * s.span.stride;
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       float* saved = s.saved + at;
       const Vector input = load(saved), forget = load(saved + gate);
       const Vector candidate = load(saved + 2 * gate), output = load(saved + 3 * gate);
@@ -104,8 +107,8 @@ struct Lstm {
       store(saved + 2 * gate, carry * input * slope<A>(candidate));
       store(saved + 3 * gate, hidden * shown * slope<Activation::sigmoid>(output));
       store(s.carry + at, carry * forget);
-    }
-    multiply(s.weights[0], s.saved, s.width, nullptr, s.hidden);
+    });
+    multiply(s.weights[0], s.saved, s.span, nullptr, s.hidden);
   }
 };
 
@@ -127,11 +130,11 @@ struct Gru {
   }
 
   static void forward(const ForwardStep& s) {
-    const long gate = s.units * s.width, w = s.width;
-    multiply(s.weights[0], s.panel + gate, w, s.bias, s.saved);
-    multiply(s.weights[1], s.panel, w, s.bias + s.units, s.saved + gate);
-    multiply(s.weights[2], s.panel, w, s.bias + 3 * s.units, s.saved + 3 * gate);
-    for (long at = 0; at < gate; at += LANES) {
+    const long gate = s.units * s.span.stride;
+    multiply(s.weights[0], s.panel + gate, s.span, s.bias, s.saved);
+    multiply(s.weights[1], s.panel, s.span, s.bias + s.units, s.saved + gate);
+    multiply(s.weights[2], s.panel, s.span, s.bias + 3 * s.units, s.saved + 3 * gate);
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       float* saved = s.saved + at;
       const Vector update = sigmoid(load(saved + gate)), reset = sigmoid(load(saved + 2 * gate));
       const Vector candidate = activate<A>(load(saved) + reset * load(saved + 3 * gate));
@@ -140,12 +143,12 @@ struct Gru {
       store(saved + gate, update);
       store(saved + 2 * gate, reset);
       store(s.hidden + at, update * before + (1.0f - update) * candidate);
-    }
+    });
   }
 
   static void backward(const BackwardStep& s) {
-    const long gate = s.units * s.width;
-    for (long at = 0; at < gate; at += LANES) {
+    const long gate = s.units * s.span.stride;
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       float* saved = s.saved + at;
       const Vector candidate = load(saved), update = load(saved + gate), reset = load(saved + 2 * gate);
       const Vector hidden = load(s.hidden + at), before = load(s.panel + at), state = load(saved + 3 * gate);
@@ -155,8 +158,8 @@ struct Gru {
       store(saved + 2 * gate, inner * state * slope<Activation::sigmoid>(reset));
       store(saved + 3 * gate, inner * reset);
       store(s.hidden + at, hidden * update);
-    }
-    multiply_add(s.weights[0], s.saved + gate, s.width, s.hidden);
+    });
+    multiply_add(s.weights[0], s.saved + gate, s.span, s.hidden);
   }
 };
 
@@ -175,40 +178,40 @@ struct GruResetBefore {
   static Source source(long row, long) { return {row, row, row, -1}; }
 
   static void forward(const ForwardStep& s) {
-    const long gate = s.units * s.width, w = s.width;
-    float* reset_state = s.panel + (s.units + s.features) * w;
-    multiply(s.weights[0], s.panel, w, s.bias, s.saved);
-    for (long at = 0; at < gate; at += LANES) {
+    const long gate = s.units * s.span.stride;
+    float* reset_state = s.panel + (s.units + s.features) * s.span.stride;
+    multiply(s.weights[0], s.panel, s.span, s.bias, s.saved);
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       const Vector reset = sigmoid(load(s.saved + gate + at));
       store(s.saved + at, sigmoid(load(s.saved + at)));
       store(s.saved + gate + at, reset);
       store(reset_state + at, reset * load(s.panel + at));
-    }
-    multiply(s.weights[1], s.panel + gate, w, s.bias + 2 * s.units,
+    });
+    multiply(s.weights[1], s.panel + gate, s.span, s.bias + 2 * s.units,
              s.saved + 2 * gate);
-    for (long at = 0; at < gate; at += LANES) {
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       const Vector candidate = activate<A>(load(s.saved + 2 * gate + at)), update = load(s.saved + at);
       store(s.saved + 2 * gate + at, candidate);
       store(s.hidden + at, update * load(s.panel + at) + (1.0f - update) * candidate);
-    }
+    });
   }
 
   static void backward(const BackwardStep& s) {
-    const long gate = s.units * s.width;
-    for (long at = 0; at < gate; at += LANES) {
+    const long gate = s.units * s.span.stride;
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       const Vector update = load(s.saved + at), candidate = load(s.saved + 2 * gate + at);
       const Vector hidden = load(s.hidden + at), before = load(s.panel + at);
       store(s.saved + at, hidden * (before - candidate) * slope<Activation::sigmoid>(update));
       store(s.saved + 2 * gate + at, hidden * (1.0f - update) * slope<A>(candidate));
       store(s.hidden + at, hidden * update);
-    }
-    multiply(s.weights[0], s.saved + 2 * gate, s.width, nullptr, s.reset);
-    for (long at = 0; at < gate; at += LANES) {
+    });
+    multiply(s.weights[0], s.saved + 2 * gate, s.span, nullptr, s.reset);
+    each_vector(s.units, s.span, [&](long at) BACKSIGHT_INLINED {
       const Vector reset = load(s.saved + gate + at), state = load(s.reset + at);
       store(s.saved + gate + at, state * load(s.panel + at) * slope<Activation::sigmoid>(reset));
       store(s.hidden + at, load(s.hidden + at) + state * reset);
-    }
-    multiply_add(s.weights[1], s.saved, s.width, s.hidden);
+    });
+    multiply_add(s.weights[1], s.saved, s.span, s.hidden);
   }
 };
 

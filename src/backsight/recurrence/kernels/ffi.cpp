@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "copies.h"
+#include "crew.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -48,9 +49,9 @@ ffi::Error run_forward(Array<3> inputs, Array<2> hidden, Array<2> carry, Array<2
                        Result<4> saved, int64_t cell, int64_t activation, bool backwards, bool sequences,
                        bool keep) {
   chosen().forward[cell][activation](
-      {shape_of(inputs.dimensions(), recurrent.dimensions()[0], panel->dimensions(), saved->dimensions()), backwards, sequences, keep,
-       inputs.typed_data(), hidden.typed_data(), carry.typed_data(), kernel.typed_data(), recurrent.typed_data(),
-       bias.typed_data(), outputs->typed_data(), last_carry->typed_data(), panel->typed_data(),
+      {shape_of(inputs.dimensions(), recurrent.dimensions()[0], panel->dimensions(), saved->dimensions()), backwards,
+       sequences, keep, inputs.typed_data(), hidden.typed_data(), carry.typed_data(), kernel.typed_data(),
+       recurrent.typed_data(), bias.typed_data(), outputs->typed_data(), last_carry->typed_data(), panel->typed_data(),
        saved->typed_data()});
   return ffi::Error::Success();
 }
@@ -72,8 +73,26 @@ ffi::Error run_backward(Outputs outputs_slope, Array<2> last_carry_slope, Array<
 ffi::Error run_input_gradient(Array<4> slopes, Array<2> kernel, Result<3> inputs_slope, int64_t cell,
                               bool backwards) {
   const int64_t units = kernel.dimensions()[1] / chosen().rows[cell].gates;
-  chosen().input_gradient[cell]({shape_of(inputs_slope->dimensions(), units, slopes.dimensions(), slopes.dimensions()), backwards,
-                                 slopes.typed_data(), kernel.typed_data(), inputs_slope->typed_data()});
+  chosen().input_gradient[cell](
+      {shape_of(inputs_slope->dimensions(), units, slopes.dimensions(), slopes.dimensions()), backwards,
+       slopes.typed_data(), kernel.typed_data(), inputs_slope->typed_data()});
+  return ffi::Error::Success();
+}
+
+// Arguments: gradients, weights, first and second moments, as many of each; results: all but the gradients.
+ffi::Error run_adam(Array<0> rate, ffi::RemainingArgs before, ffi::RemainingRets after,
+                    float fade_first, float fade_second, float epsilon) {
+  const size_t arrays = before.size() / 4;
+  const auto from = [&](size_t kind, size_t i) {
+    return before.get<ffi::Buffer<ffi::F32>>(kind * arrays + i).value();
+  };
+  const auto to = [&](size_t kind, size_t i) {
+    return after.get<ffi::Buffer<ffi::F32>>(kind * arrays + i).value()->typed_data();
+  };
+  for (size_t i = 0; i < arrays; ++i)
+    chosen().adam({static_cast<long>(from(0, i).element_count()), rate.typed_data()[0], fade_first, fade_second,
+                   epsilon, from(0, i).typed_data(), from(1, i).typed_data(), from(2, i).typed_data(),
+                   from(3, i).typed_data(), to(0, i), to(1, i), to(2, i)});
   return ffi::Error::Success();
 }
 
@@ -128,6 +147,17 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(backsight_input_gradient, backsight::run_input_gra
                                   .Attr<int64_t>("cell")
                                   .Attr<bool>("backwards"));
 
+XLA_FFI_DEFINE_HANDLER_SYMBOL(backsight_adam, backsight::run_adam,
+                              ffi::Ffi::Bind()
+                                  .Arg<Array<0>>()  // rate
+                                  .RemainingArgs()
+                                  .RemainingRets()
+                                  .Attr<float>("fade_first")
+                                  .Attr<float>("fade_second")
+                                  .Attr<float>("epsilon"));
+
 extern "C" const char* backsight_vectors() { return backsight::chosen().name; }
 
 extern "C" const backsight::Rows* backsight_rows(long cell) { return &backsight::chosen().rows[cell]; }
+
+extern "C" void backsight_count_trainings(long change) { backsight::count_trainings(change); }

@@ -17,10 +17,19 @@ constexpr long LANES = BACKSIGHT_LANES;
 
 using Vector = float __attribute__((vector_size(4 * LANES)));
 using Bits = std::uint32_t __attribute__((vector_size(4 * LANES)));
+using Lanes = std::int32_t __attribute__((vector_size(4 * LANES)));
 using Unaligned = float __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-// Vectors must not travel through calls: they would be stored and loaded again.
+// Vectors must not travel through calls: they would be stored and loaded again. The second is for lambdas.
 #define BACKSIGHT_INLINE inline __attribute__((always_inline))
+#define BACKSIGHT_INLINED __attribute__((always_inline))
+
+// The numbers of a and b in another order; `Numbers` is a vector of as many integers as go into the result.
+#if defined(__clang__)
+#define BACKSIGHT_SHUFFLE(Numbers, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define BACKSIGHT_SHUFFLE(Numbers, a, b, ...) __builtin_shuffle(a, b, Numbers{__VA_ARGS__})
+#endif
 
 BACKSIGHT_INLINE Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
 BACKSIGHT_INLINE void store(float* to, Vector value) { *reinterpret_cast<Unaligned*>(to) = value; }
@@ -72,6 +81,17 @@ BACKSIGHT_INLINE Vector reciprocal(Vector x) {
 #endif
 #if defined(__AVX2__)
   return guess + guess * (1.0f - x * guess);
+#endif
+}
+
+BACKSIGHT_INLINE Vector square_root(Vector x) {
+#if defined(__AVX512F__)
+  return _mm512_sqrt_ps(x);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(x);
+#else
+  for (long l = 0; l < LANES; ++l) x[l] = __builtin_sqrtf(x[l]);
+  return x;
 #endif
 }
 
