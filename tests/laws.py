@@ -3,8 +3,6 @@
 The laws themselves stand in `backsight.evaluation.leaks`, where users can try them on their own models and data.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from backsight.evaluation.exam import Exam
@@ -17,7 +15,6 @@ from backsight.evaluation.leaks import (
     poison_after_validation,
 )
 from backsight.models.recipe import Forecaster, Recipe
-from backsight.series.series import Series
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.windows.order import order_leaks
@@ -29,13 +26,6 @@ EXAM = Exam("y", HORIZON, SPLIT)
 #: Runs all of its epochs and keeps the last, whatever the validation error is.
 BLIND = Plan(epochs=2, batch_size=16, patience=99, keep="last")
 CHOOSING = Plan(epochs=4, batch_size=16, patience=1, keep="best")
-
-
-def poisoned(series: Series, first: int, value: float = np.nan) -> Series:
-    """The series with every value from row `first` on replaced."""
-    values = series.values.copy()
-    values[first:] = value
-    return replace(series, values=values)
 
 
 def toy_case(recipe: Recipe) -> Case:
