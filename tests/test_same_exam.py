@@ -127,7 +127,8 @@ def test_ranking_reads_validation_only(all_recipes):
     test = forecasts["part"] == "test"
     shift = {entry: 10.0 * place for place, entry in enumerate(all_recipes.leaderboard["entry"][::-1])}
     forecasts.loc[test, "predicted"] += forecasts.loc[test, "entry"].map(shift)
-    assert list(leaderboard(forecasts)["entry"]) == list(all_recipes.leaderboard["entry"])
+    turned = replace(all_recipes.judge, forecasts=forecasts).leaderboard
+    assert list(turned["entry"]) == list(all_recipes.leaderboard["entry"])
     # Planted: a ranking on test errors does not survive the same change.
     by_test = [b.sort_values("test_rmse")["entry"].tolist() for b in (leaderboard(forecasts), all_recipes.leaderboard)]
     assert by_test[0] != by_test[1]
