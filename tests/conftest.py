@@ -1,6 +1,7 @@
 """Data and small settings that several tests share."""
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from backsight.evaluation.exam import Exam
 from backsight.series.catalogue import CATALOGUE, load, local_file
 from backsight.series.series import Series
 from backsight.windows.split import split_by_fractions
+
+# A shell that starts something in the background lets it ignore Ctrl-C, and tests of Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What tests compile is kept apart from the user's, and for the next time they run.
 os.environ["BACKSIGHT_CACHE"] = str(Path(__file__).parent.parent / ".pytest_cache" / "backsight")

@@ -15,10 +15,13 @@ from backsight.evaluation.leaks import (
     poison_after_validation,
 )
 from backsight.models.recipe import Forecaster, Recipe
+from backsight.models.registry import RECIPES
+from backsight.series.series import Series
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.windows.order import order_leaks
 from backsight.windows.split import Split, split_by_fractions
+from backsight.windows.windows import Windows
 from conftest import HORIZON, LOOKBACK, STEPS, make_toy
 
 SPLIT = split_by_fractions(STEPS)
@@ -32,6 +35,11 @@ def toy_case(recipe: Recipe) -> Case:
     """A recipe on the toy series."""
     series = make_toy()
     return Case(recipe, series, EXAM, series.columns, LOOKBACK, blind=BLIND, choosing=CHOOSING)
+
+
+def views(series: Series) -> tuple[Windows, Windows, Windows]:
+    """Training, validation and test windows, scaled by the training rows."""
+    return toy_case(RECIPES["ridge"]).parts(series)
 
 
 def hold(law: Law, recipe: Recipe) -> None:

@@ -122,7 +122,7 @@ def test_the_record_of_the_lesson(seattle_lesson):
     assert exam["days"] == len(seattle_lesson.comparison.exam.split.test)
     names = [entry["name"] for entry in exam["entries"]]
     assert {"persistence", "seasonal", "climatology", "ridge_3", "trees_3", "lstm_stacked_90"} <= set(names)
-    ranks = [np.mean(entry["val_rmse"]) for entry in exam["entries"]]
+    ranks = [(entry["group"], np.mean(entry["val_rmse"])) for entry in exam["entries"]]
     assert ranks == sorted(ranks)
 
 
