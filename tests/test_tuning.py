@@ -337,6 +337,13 @@ def test_the_command_tunes_writes_and_goes_on(tmp_path, capsys):
     assert {main([*command, "--minutes", few]) for few in ("0", "nan")} == {2}
 
 
+def test_minutes_end_a_search_of_models_without_epochs():
+    """A thousand trials of ridge in no time at all: what was begun in time is kept, and the rest is not begun."""
+    few = tune(make_toy(), "y", models="ridge", lookback=[2, 3], trials=1000, minutes=0.02, baselines=False)
+    assert few.found.out_of_time
+    assert 0 < len(few.trials) < 1000
+
+
 def test_ctrl_c_keeps_the_trials_that_are_done(tmp_path, capsys, monkeypatch):
     class PressesCtrlC(KillsItself):
         def finished(self, job, seed):

@@ -73,7 +73,11 @@ def audit(
 
 def _refuse(data: str, given: bool, why: str) -> None:
     if given:
-        options = "--mask and --mask-suspect" if "mask" in why else "Options of the exam, --lookback and --demonstrate"
+        options = (
+            "--mask and --mask-suspect"
+            if "mask" in why
+            else "Options of the exam, --lookback, --calendar and --demonstrate"
+        )
         raise SettingError(f"{options} {why}; see `backsight audit --help`. {data} was to be audited.")
 
 
@@ -161,7 +165,9 @@ def _audit_model(
     from backsight.evaluation.leaks import LAWS, audit_case, make_case
     from backsight.evaluation.shuffled import HANDS, claim_sentences, random_split_claim
     from backsight.report.audit import leak_sentences
-    from backsight.runs.study import check_count
+    from backsight.runs.entry import Entry
+    from backsight.runs.openings import note_opening
+    from backsight.runs.study import Study, check_count
     from backsight.training.plan import Plan
 
     check_count("lookback", lookback)
@@ -187,6 +193,8 @@ def _audit_model(
         record: dict[str, Any] = {"data": series.name, "target": target, **found.record()}
         sentences = leak_sentences(record)
         if demonstrate:
+            entry = Entry(model, case.recipe, lookback, case.features, calendar)
+            note_opening(Study(series, case.exam, (entry,), seeds=1))  # test days are looked at
             claim = random_split_claim(case, Plan(), step)
             record["random_split"] = claim.record()
             sentences += claim_sentences(claim, series.units.get(target, ""))

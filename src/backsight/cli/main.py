@@ -51,7 +51,9 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; returns the exit code: 0, 2 after an error, 130 after Ctrl-C.
+    """Run the program; returns the exit code.
+
+    That is 0; 1 where a command was asked to judge and found against; 2 after an error; 130 after Ctrl-C.
 
     Args:
         arguments: without the program's name; those of the process without it.

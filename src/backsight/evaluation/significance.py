@@ -322,7 +322,7 @@ def _interval(a: Losses, b: Losses, overlap: int, seed: int) -> tuple[float, flo
 
 
 def _block_length(gaps: Losses, overlap: int) -> int:
-    """Mean length of the blocks that a bootstrap draws: the longest that a column asks for, `overlap` at least."""
+    """Mean length of the blocks that a bootstrap draws: what half of the columns ask for, and `overlap` at least."""
     from arch.bootstrap import optimal_block_length
 
     varying = gaps[:, np.ptp(gaps, axis=0) > 0]

@@ -107,7 +107,12 @@ def _of_model(curve: Record, unit: str) -> str:
     cost = choice["cost"]
     if cost is None:
         return f"{said}."
-    interval = f"95 % interval {cost['low']:+.3f} to {cost['high']:+.3f}, {show_p(cost['p'])}"
+    if cost["low"] is None:
+        return f"{said}."
+    interval = (
+        f"95 % interval {cost['low']:+.3f} to {cost['high']:+.3f}, {show_p(cost['p'])}; {cost['windows']} windows, "
+        f"worth {cost['effective']:.0f} independent ones"
+    )
     return f"{said}. What that costs on the test days: {cost['difference']:+.3f}{unit} ({interval}), {_verdict(cost)}."
 
 

@@ -52,8 +52,6 @@ def memory_sentences(record: Record) -> list[str]:
     said = [_one_model(entry, record) for entry in record["entries"]]
     said += [s for entry in record["entries"] if (s := _forgetting(entry, record["step"]))]
     said += [s for entry in record["entries"] if (s := _attention(entry, record["step"]))]
-    if record["interrupted"]:
-        said.append("Ctrl-C ended it early: only what was finished is counted.")
     return said
 
 

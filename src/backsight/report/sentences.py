@@ -75,6 +75,10 @@ def pair_sentence(pair: Record, unit: str = "") -> str:
     first, second = pair["first"], pair["second"]
     if pair["difference"] > 0:
         first, second = second, first
+    if pair["low"] is None:
+        return f"{first} and {second} differ by the same amount in every test window: there is nothing to test."
+    if pair["low"] == pair["high"] == 0:
+        return f"{first} and {second} make the same forecasts on the test days."
     if not pair["enough"]:
         return (
             f"There are too few test windows to tell {first} from {second}: {pair['windows']}, worth "
@@ -118,7 +122,7 @@ def show_openings(exam: Record) -> str:
     others = openings["studies"] - 1
     again = f", by {openings['studies']} different studies" if others else ", always by this very study"
     warning = " Whoever chooses by what earlier ones said there has used them up a little." if others else ""
-    return f"{sealed}; these have been opened {openings['times']} times{again}.{warning}"
+    return f"{sealed}; these test days have been opened {openings['times']} times{again}.{warning}"
 
 
 def _tied_for_best(exam: Record, entries: list[Record], unit: str) -> list[str]:
@@ -133,7 +137,8 @@ def _tied_for_best(exam: Record, entries: list[Record], unit: str) -> list[str]:
         f"simplest of those within a standard error of it is {taken['name']} (test RMSE {_test(taken)}{unit}): take it."
     )
     networks = [e["name"] for e in tied if e["network"]]
-    return [f"{said} No network is tied with it." if not networks else said]
+    entered = any(e["network"] for e in entries)
+    return [f"{said} No network is tied with it." if entered and not networks else said]
 
 
 def picks_sentences(picks: Record | None, unit: str) -> list[str]:
@@ -185,8 +190,9 @@ def _parrots(entries: list[Record]) -> list[str]:
         return []
     shown = [f"{e['name']} ({e['parrot']['yesterday']:.2f} against {e['parrot']['today']:.2f})" for e in found]
     return [
-        "Warning: forecasts that follow the last known value more closely than what they forecast (correlations), "
-        f"and do no better than that value itself: {_list(shown)}. Such a model repeats what it last saw."
+        "Warning: on validation these forecasts follow the last known value more closely than what they forecast "
+        f"(correlations), and do no better than that value itself: {_list(shown)}. Such models repeat what they last "
+        "saw."
     ]
 
 

@@ -190,7 +190,7 @@ def carry_out_search(
 
 
 class TimeIsUp(Interrupted):
-    """The minutes that were given are over. Raised from a training's epoch."""
+    """The minutes that were given are over. Raised before a trial and from a training's epochs."""
 
 
 class _Desk:
@@ -221,6 +221,11 @@ class _Desk:
                 f"proposes differently now. Name another --out."
             )
         return done is not None
+
+    def look_at_the_clock(self) -> None:
+        """Raises TimeIsUp when it is."""
+        if monotonic() > self.deadline:
+            raise TimeIsUp
 
     def best(self) -> float:
         """The lowest score so far; infinite if there is none."""
@@ -263,10 +268,10 @@ def _job(search: Search, study: optuna.Study, desk: _Desk, candidate: Candidate,
 
     def fit(_: Sequence[int], on_epoch: OnSeedEpoch) -> list[Trial]:
         def tick(seed: int, done: EpochDone) -> None:
-            if monotonic() > desk.deadline:
-                raise TimeIsUp
+            desk.look_at_the_clock()
             on_epoch(seed, done)
 
+        desk.look_at_the_clock()  # models without epochs ask nobody while they are fitted
         trial = run_trial(search.conditions, candidate.name, number, values, configuration, give_up, tick)
         desk.hand_in(trial)
         return [trial]
