@@ -51,10 +51,15 @@ def print_exam(title: str, record: Record) -> None:
         print(f"| {model} | {' | '.join(cells)} |")
     for floor in FLOORS:
         print(f"| {floor} | {_cell(entries, floor)} | | | |")
-    print("\nThe first of the leaderboard, and what it says:\n")
-    for entry in exam["entries"][:5]:
-        print(f"- {entry['name']}: validation {fmean(entry['val_rmse']):.3f}, test {fmean(entry['test_rmse']):.3f}")
+    by_validation = sorted(exam["entries"], key=lambda entry: fmean(entry["val_rmse"]))
+    recurrent = (entry for entry in by_validation if (entry["settings"] or {}).get("family") == "recurrent")
+    single = (entry for entry in by_validation if not entry["ensemble"])
     print()
+    chosen = {"Best": by_validation[0], "Best without ensembles": next(single), "Best recurrent": next(recurrent)}
+    for what, entry in chosen.items():
+        errors = f"validation {fmean(entry['val_rmse']):.3f}, test {fmean(entry['test_rmse']):.3f} h"
+        print(f"- {what} on validation: {entry['name']}: {errors}.")
+    print("\nWhat the leaderboard says:\n")
     for sentence in exam_sentences(exam):
         print(f"> {sentence}\n>")
 
