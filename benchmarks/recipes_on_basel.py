@@ -65,12 +65,12 @@ def print_exam(title: str, record: Record) -> None:
 
 
 def _cell(entries: dict[str, Record], name: str) -> str:
-    """Validation, test, and both of the ensemble."""
+    """Validation, test, and in brackets both of the ensemble."""
     shown = f"{show_mean(entries[name]['val_rmse'])}, {show_mean(entries[name]['test_rmse'])}"
     ensemble = entries.get(f"{name} ensemble")
     if ensemble is None:
         return shown
-    return f"{shown}; ensemble {show_mean(ensemble['val_rmse'])}, {show_mean(ensemble['test_rmse'])}"
+    return f"{shown} ({show_mean(ensemble['val_rmse'])}, {show_mean(ensemble['test_rmse'])})"
 
 
 def main() -> None:
