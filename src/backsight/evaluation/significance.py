@@ -60,7 +60,16 @@ class Paired:
     @property
     def differ(self) -> bool:
         """Whether the difference is real: neither other days nor other seeds would undo it."""
-        return self.enough and self.p < LEVEL and abs(self.difference) > 2 * self.seed_error
+        return self._on_other_days and abs(self.difference) > 2 * self.seed_error
+
+    @property
+    def seeds_undo(self) -> bool:
+        """Whether other days would leave the difference, and other seeds might not."""
+        return self._on_other_days and not self.differ
+
+    @property
+    def _on_other_days(self) -> bool:
+        return self.enough and self.p < LEVEL
 
 
 def paired_test(

@@ -67,7 +67,8 @@ def pair_sentence(pair: Record, unit: str = "") -> str:
     """A paired test: what differs, by how much, how sure; and what the exam could have shown.
 
     >>> pair = {"first": "gru_7", "second": "ridge_7", "difference": -0.2, "low": -0.3, "high": -0.1, "p": 0.0004,
-    ...         "windows": 365, "effective": 300.2, "smallest": 0.12, "enough": True, "differ": True}
+    ...         "windows": 365, "effective": 300.2, "smallest": 0.12, "enough": True, "differ": True,
+    ...         "seeds_undo": False}
     >>> print(pair_sentence(pair, " h"))
     gru_7 is better than ridge_7 on the test days, by 0.200 h of RMSE (95 % interval 0.100 to 0.300, p < 0.001;
     365 windows, worth 300 independent ones).
@@ -96,6 +97,10 @@ def pair_sentence(pair: Record, unit: str = "") -> str:
         f"95 % interval {ends[0]:.3f} to {ends[1]:.3f}, {show_p(pair['p'])}; {pair['windows']} windows, worth "
         f"{pair['effective']:.0f} independent ones{folds}"
     )
+    if pair["seeds_undo"]:
+        return (
+            f"{first} is ahead of {second} on the test days, by {size:.3f}{unit}; other seeds could undo it ({facts})."
+        )
     if pair["differ"]:
         return f"{first} is better than {second} on the test days, by {size:.3f}{unit} of RMSE ({facts})."
     return (

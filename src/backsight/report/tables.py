@@ -10,6 +10,9 @@ from rich.table import Table
 Record = dict[str, Any]
 Errors = Sequence[float | None]
 
+#: Verdicts whose label needs a word more. All are measured by two entries, which sentences name.
+VERDICTS = {"baseline": "best baseline", "no better": "no better than floor"}
+
 #: Errors below this are shown with significant digits, not with decimals.
 SMALL = 0.1
 
@@ -72,20 +75,10 @@ def exam_table(exam: Record) -> Table:
             show_mean([_fmean(entry["test_mae"])]),
             _show_bias(entry),
             f"{entry['test_skill']:+.2f}" if entry["test_skill"] is not None else "",
-            escape(show_verdict(entry)),
+            VERDICTS.get(entry["verdict"], entry["verdict"]),
         )
         group = entry["group"]
     return table
-
-
-def show_verdict(entry: Record) -> str:
-    """An entry's verdict on the test days, in words.
-
-    >>> show_verdict({"verdict": "tied", "against": "ridge_7"}), show_verdict({"verdict": "baseline", "against": ""})
-    ('tied with ridge_7', 'best baseline')
-    """
-    phrases = {"better": "better than", "tied": "tied with", "no better": "no better than", "baseline": "best baseline"}
-    return f"{phrases.get(entry['verdict'], entry['verdict'])} {entry['against']}".strip()
 
 
 def breakdown_lines(record: Record) -> list[str]:

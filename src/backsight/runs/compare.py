@@ -110,7 +110,8 @@ class Comparison:
         }
         pairs: dict[str, tuple[str, str]] = {}
         for question, (one, other) in asked.items():
-            if one in finite and other in finite and one != other and (one, other) not in pairs.values():
+            asked_before = (one, other) in pairs.values() or (one and other and base_entry(one) == base_entry(other))
+            if one in finite and other in finite and not asked_before:
                 pairs[question] = (str(one), str(other))
         return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
 

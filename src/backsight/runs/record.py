@@ -254,7 +254,7 @@ def paired_record(found: Paired, judge: Judge) -> Record:
     }
     folds = len(judge.folds)
     won = {"first": judge.folds.won(found.first, found.second), "of": folds} if folds else None
-    return {**values, "differ": found.differ, "folds_won": won}
+    return {**values, "differ": found.differ, "seeds_undo": found.seeds_undo, "folds_won": won}
 
 
 def _parrot_record(parrot: Parrot) -> Record:
