@@ -10,8 +10,8 @@ from rich.table import Table
 Record = dict[str, Any]
 Errors = Sequence[float | None]
 
-#: Verdicts whose label needs a word more. All are measured by two entries, which sentences name.
-VERDICTS = {"baseline": "best baseline", "no better": "no better than floor"}
+#: Verdicts whose label needs a word more. "No better" is no better than the floor; sentences name what is meant.
+VERDICTS = {"baseline": "best baseline"}
 
 #: Errors below this are shown with significant digits, not with decimals.
 SMALL = 0.1
