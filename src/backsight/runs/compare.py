@@ -110,8 +110,9 @@ class Comparison:
         }
         pairs: dict[str, tuple[str, str]] = {}
         for question, (one, other) in asked.items():
-            asked_before = (one, other) in pairs.values() or (one and other and base_entry(one) == base_entry(other))
-            if one in finite and other in finite and not asked_before:
+            if one not in finite or other not in finite or base_entry(str(one)) == base_entry(str(other)):
+                continue
+            if {one, other} not in map(set, pairs.values()):
                 pairs[question] = (str(one), str(other))
         return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
 
