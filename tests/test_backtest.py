@@ -167,7 +167,8 @@ def test_the_record_and_its_sentences_tell_of_folds(found):
 def test_a_pair_says_in_how_many_folds_the_better_one_was_better(difference, says):
     pair = {
         "first": "a", "second": "b", "difference": difference, "low": -0.3, "high": 0.3, "p": 0.01, "windows": 99,
-        "effective": 99.0, "smallest": 0.1, "enough": True, "differ": True, "folds_won": {"first": 4, "of": 5},
+        "effective": 99.0, "smallest": 0.1, "enough": True, "differ": True, "seeds_undo": False,
+        "folds_won": {"first": 4, "of": 5},
     }  # fmt: skip
     said = pair_sentence(pair)
     assert said.startswith(says)

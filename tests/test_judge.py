@@ -1,5 +1,7 @@
 """What the judge makes of forecasts: ensembles, groups, verdicts, parrots. Forecasts are planted, nothing is fitted."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from backsight.evaluation.ensemble import ENSEMBLE, with_ensembles
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.metrics import rmse
 from backsight.evaluation.verdicts import find_parrot
+from backsight.report.sentences import pair_sentence
 from backsight.series.generated import autoregressive, random_walk, white_noise
 
 STEPS = 600
@@ -139,3 +142,23 @@ def test_a_parrot_is_told_from_a_forecaster(seed):
     series = autoregressive(STEPS, seed, phi=0.5)
     assert not repeats(series, 0.5 * np.roll(series.column("y"), 1))
     assert not repeats(white_noise(STEPS, seed), np.zeros(STEPS))
+
+
+def test_sentences_of_pairs_fit_what_they_tell(actual):
+    """The same forecasts, a constant gap, a difference that seeds could undo, too few windows."""
+
+    def said(judge, first, second):
+        return pair_sentence({**asdict(found := judge.paired(first, second)), **more(found)}, " h")
+
+    def more(found):
+        low = None if np.isnan(found.low) else found.low
+        return {"low": low, "differ": found.differ, "seeds_undo": found.seeds_undo}
+
+    same = off(actual, 1.0, 1)
+    judge = Judge(exam(actual, a=same, twin=same, net=[off(actual, 0.1, 2), off(actual, 1.1, 3)]))
+    assert "make the same forecasts" in said(judge, "a", "twin")
+    assert "other seeds could undo it" in said(judge, "net", "a")
+    off_by_one = Judge(exam(np.zeros(STEPS), a=np.full(STEPS, 1.0), b=np.full(STEPS, 2.0)))
+    assert "nothing to test" in said(off_by_one, "a", "b")
+    few = pd.concat([rows.head(9) for _, rows in judge.forecasts.groupby(["entry", "seed", "part"])])
+    assert "too few test windows" in said(Judge(few), "net", "a")

@@ -129,7 +129,7 @@ def test_reports_say_how_often_test_days_were_opened(capsys):
         assert main([*asked, "--seeds", "1"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert printed.count("Test days chose nothing.") == 1
-    assert "these have been opened 2 times, by 2 different studies" in printed
+    assert "these test days have been opened 2 times, by 2 different studies" in printed
 
 
 def test_require_skill_sets_the_exit_code(tmp_path, capsys):
