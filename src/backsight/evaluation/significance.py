@@ -335,7 +335,8 @@ def _block_length(gaps: Losses, overlap: int) -> int:
     from arch.bootstrap import optimal_block_length
 
     varying = gaps[:, np.ptp(gaps, axis=0) > 0]
-    lengths = optimal_block_length(varying)["stationary"].to_numpy() if varying.shape[1] else np.ones(1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # in very short exams; what is no number is left out below
+        lengths = optimal_block_length(varying)["stationary"].to_numpy() if varying.shape[1] else np.ones(1)
     usable = lengths[np.isfinite(lengths)]
     wanted = max(1.0, float(overlap), float(np.median(usable)) if len(usable) else 1.0)
     return min(ceil(wanted), max(1, len(gaps) // 3))
