@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from backsight.models.ridge import Ridge
 from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
 from backsight.runs.packed import pack, read_packed, unpack
+from backsight.runs.tensors import DTYPES, read_from, read_tensors, write_tensors
 from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
 from conftest import HORIZON, LOOKBACK, STEPS, make_toy
@@ -200,7 +202,7 @@ def test_a_network_that_diverged_is_kept_and_told_of(fitted):
     data = pack(replace(before, forecaster=diverged))
     assert np.isnan(unpack(data, before.entry, PLAN).forecaster.freeze().arrays["head/bias"]).all()
     with pytest.raises(ModelFileError, match=r"head/bias.*not finite"):
-        read_packed(data, before.entry).require_finite()
+        read_packed(read_from(data), len(data), before.entry).require_finite()
 
 
 @pytest.mark.parametrize("change", [{"lookback": 9}, {"features": ("y",)}, {"calendar": True}, {"recipe": Ridge()}])
@@ -225,4 +227,22 @@ def test_damaged_blobs_raise_our_error_or_are_read(data, fitted):
     for place in data.draw(st.lists(st.integers(0, max(len(blob) - 1, 0)), max_size=4)) if blob else []:
         blob[place] = data.draw(st.integers(0, 255))
     with suppress(ModelFileError):
-        read_packed(bytes(blob), fitted("ridge").entry)
+        unpack(bytes(blob), fitted("ridge").entry, PLAN)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays=st.dictionaries(
+        st.text(max_size=9).filter(lambda name: name != "__metadata__"),
+        st.sampled_from(sorted(DTYPES.values())).flatmap(
+            lambda dtype: st.lists(st.integers(0, 3), max_size=3).map(lambda shape: np.full(shape, 1, dtype))
+        ),
+        max_size=5,
+    )
+)
+def test_blobs_are_what_the_library_reads(arrays):
+    blob = write_tensors(arrays, {"a": "\N{GREEK SMALL LETTER BETA}"})
+    note, ours = read_tensors(read_from(blob), len(blob), lambda note: specs_of(arrays))
+    assert note == {"a": "\N{GREEK SMALL LETTER BETA}"}
+    theirs = safetensors.numpy.load(blob)
+    assert Frozen({}, ours) == Frozen({}, theirs) == Frozen({}, arrays)
