@@ -1,0 +1,148 @@
+"""The members of a model file, front to back: out of a zip, or out of a folder. Nothing is unpacked."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from backsight.errors import ModelFileError
+from backsight.runs.durable import BINARY
+from backsight.runs.model_card import MemberNote
+from backsight.runs.stored_zip import ZipMembers
+
+#: Neither a link at the end of the path, nor waiting for the other end of a pipe. Windows has neither.
+_CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | BINARY
+
+
+class Members(Protocol):
+    """The members, one after another; whoever reads must know what comes next."""
+
+    def open(self, name: str, size: int | None) -> int:
+        """Go to the next member, which must have this name and size; returns its size."""
+
+    def read(self, count: int) -> bytes:
+        """The next bytes of it."""
+
+    def close(self, name: str, size: int) -> None:
+        """Leave it; all of it was read."""
+
+    def finish(self) -> None:
+        """Make sure that there are no more."""
+
+
+class FolderMembers:
+    """The members in a folder, each a plain file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: list[str] = []
+        self._file: BinaryIO | None = None
+
+    def open(self, name: str, size: int | None) -> int:
+        """The next member, a plain file in the folder itself."""
+        path = self._folder / name
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ModelFileError("It is no plain file, but a link, a folder or a device.")
+        self._file = _open_file(path)
+        found = os.fstat(self._file.fileno()).st_size
+        if size is not None and found != size:
+            self._file.close()
+            raise ModelFileError(f"It must have {size} bytes, and has {found}.")
+        return found
+
+    def read(self, count: int) -> bytes:
+        """The next bytes of the member."""
+        assert self._file is not None, "a member is opened before it is read"
+        data = self._file.read(count)
+        if len(data) < count:
+            raise ModelFileError("It is cut off.")
+        return data
+
+    def close(self, name: str, size: int) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+        self._read.append(name)
+
+    def finish(self) -> None:
+        """Make sure that nothing else lies in the folder."""
+        with os.scandir(self._folder) as inside:
+            for entry in inside:
+                if entry.name not in self._read:
+                    raise ModelFileError(f"{entry.name!r} does not belong there.")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Members]:
+    """The members of a file or folder.
+
+    Raises:
+        ModelFileError: it isn't there, can't be read, or is neither.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            members = FolderMembers(path)
+            try:
+                yield members
+            finally:
+                members.close("", 0)
+        elif stat.S_ISREG(mode):
+            with _open_file(path.resolve()) as file:
+                yield ZipMembers(file)
+        else:
+            raise ModelFileError("It is neither a plain file nor a folder.")
+    except OSError as error:
+        raise ModelFileError(f"It can't be read: {error.strerror or error}.") from error
+
+
+@contextmanager
+def member(members: Members, name: str, note: MemberNote) -> Iterator[tuple[Callable[[int], bytes], int]]:
+    """One member while it is read: what reads its next bytes, and its size.
+
+    Raises:
+        ModelFileError: it is not what the card says; the message begins with its name.
+    """
+    digest, left = sha256(), note.size
+
+    def read(count: int) -> bytes:
+        nonlocal left
+        data = members.read(count)
+        digest.update(data)
+        left -= count
+        return data
+
+    with named(name):
+        yield read, members.open(name, note.size)
+        if left:
+            raise ModelFileError(f"It has {left} bytes too many.")
+        members.close(name, note.size)
+        if digest.hexdigest() != note.sha256:
+            raise ModelFileError("It is damaged: its SHA-256 differs.")
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Errors of a model file begin with the name of what is wrong.
+
+    >>> with named("seed-0.safetensors"):
+    ...     raise ModelFileError("It is cut off.")
+    Traceback (most recent call last):
+    ...
+    backsight.errors.ModelFileError: seed-0.safetensors: It is cut off.
+    """
+    try:
+        yield
+    except ModelFileError as error:
+        raise ModelFileError(f"{name}: {error}") from error
+
+
+def _open_file(path: Path) -> BinaryIO:
+    file = os.fdopen(os.open(path, os.O_RDONLY | _CAREFULLY), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ModelFileError("It is no plain file.")
+    return file
