@@ -204,12 +204,7 @@ def load_model(path: str | Path) -> Model:
 def _read(members: Members) -> tuple[Card, list[Packed], Calibration]:
     """Read all members and check them, one by one and against each other."""
     with named(CARD):
-        size = members.open(CARD, None)
-        if not 2 <= size <= LONGEST:
-            raise ModelFileError(f"It has at most {LONGEST:,} bytes; this one has {size:,}.")
-        text = members.read(size)
-        members.close(CARD, size)
-        card = read_card(text)
+        card = read_card(members.read(members.open(CARD, None, LONGEST).size))
         names = member_names(card.seeds)
         if sorted(card.members) != sorted(names):
             raise ModelFileError(f"It must list the members {', '.join(names)}; it lists {', '.join(card.members)}.")
@@ -218,14 +213,12 @@ def _read(members: Members) -> tuple[Card, list[Packed], Calibration]:
     entry = card.entry
     packed = []
     for name, seed in zip(names, card.seeds, strict=False):
-        with member(members, name, card.members[name]) as (read, size):
-            packed.append(read_packed(read, size, entry))
-        with named(name):
+        with member(members, name, card.members[name]) as read:
+            packed.append(read_packed(read, card.members[name].size, entry))
             _check_member(packed[-1], card, seed)
-    with member(members, CALIBRATION, card.members[CALIBRATION]) as (read, size):
-        seeds = len(card.seeds)
+    with member(members, CALIBRATION, card.members[CALIBRATION]) as read:
+        seeds, size = len(card.seeds), card.members[CALIBRATION].size
         _, arrays = read_tensors(read, size, lambda note: expected_calibration(note, seeds, card.horizon))
-    with named(CALIBRATION):
         calibration = unpack_calibration(arrays)
     members.finish()
     return card, packed, calibration

@@ -4,14 +4,14 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from backsight.errors import ModelFileError
 from backsight.runs.durable import BINARY
 from backsight.runs.model_card import MemberNote
-from backsight.runs.stored_zip import ZipMembers
+from backsight.runs.stored_zip import Opened, ZipMembers, read_through
 
 #: Neither a link at the end of the path, nor waiting for the other end of a pipe. Windows has neither.
 _CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | BINARY
@@ -20,14 +20,11 @@ _CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getat
 class Members(Protocol):
     """The members, one after another; whoever reads must know what comes next."""
 
-    def open(self, name: str, size: int | None) -> int:
-        """Go to the next member, which must have this name and size; returns its size."""
+    def open(self, name: str, size: int | None, most: int) -> Opened:
+        """Go to the next member, which must have this name and size, and at most so many bytes."""
 
     def read(self, count: int) -> bytes:
         """The next bytes of it."""
-
-    def close(self, name: str, size: int) -> None:
-        """Leave it; all of it was read."""
 
     def finish(self) -> None:
         """Make sure that there are no more."""
@@ -39,33 +36,28 @@ class FolderMembers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: list[str] = []
-        self._file: BinaryIO | None = None
+        self._file: BinaryIO = BytesIO()
 
-    def open(self, name: str, size: int | None) -> int:
+    def open(self, name: str, size: int | None, most: int) -> Opened:
         """The next member, a plain file in the folder itself."""
         path = self._folder / name
         if not stat.S_ISREG(path.lstat().st_mode):
             raise ModelFileError("It is no plain file, but a link, a folder or a device.")
+        self.close()
         self._file = _open_file(path)
         found = os.fstat(self._file.fileno()).st_size
         if size is not None and found != size:
-            self._file.close()
             raise ModelFileError(f"It must have {size} bytes, and has {found}.")
-        return found
+        self._read.append(name)
+        return read_through(self._file, found, most)
 
     def read(self, count: int) -> bytes:
         """The next bytes of the member."""
-        assert self._file is not None, "a member is opened before it is read"
-        data = self._file.read(count)
-        if len(data) < count:
-            raise ModelFileError("It is cut off.")
-        return data
+        return self._file.read(count)
 
-    def close(self, name: str, size: int) -> None:
+    def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-        self._read.append(name)
+        self._file.close()
 
     def finish(self) -> None:
         """Make sure that nothing else lies in the folder."""
@@ -89,7 +81,7 @@ def opened(path: Path) -> Iterator[Members]:
             try:
                 yield members
             finally:
-                members.close("", 0)
+                members.close()
         elif stat.S_ISREG(mode):
             with _open_file(path.resolve()) as file:
                 yield ZipMembers(file)
@@ -100,28 +92,16 @@ def opened(path: Path) -> Iterator[Members]:
 
 
 @contextmanager
-def member(members: Members, name: str, note: MemberNote) -> Iterator[tuple[Callable[[int], bytes], int]]:
-    """One member while it is read: what reads its next bytes, and its size.
+def member(members: Members, name: str, note: MemberNote) -> Iterator[Callable[[int], bytes]]:
+    """One member while it is read: what reads its next bytes.
 
     Raises:
         ModelFileError: it is not what the card says; the message begins with its name.
     """
-    digest, left = sha256(), note.size
-
-    def read(count: int) -> bytes:
-        nonlocal left
-        data = members.read(count)
-        digest.update(data)
-        left -= count
-        return data
-
     with named(name):
-        yield read, members.open(name, note.size)
-        if left:
-            raise ModelFileError(f"It has {left} bytes too many.")
-        members.close(name, note.size)
-        if digest.hexdigest() != note.sha256:
+        if members.open(name, note.size, note.size).sha256 != note.sha256:
             raise ModelFileError("It is damaged: its SHA-256 differs.")
+        yield members.read
 
 
 @contextmanager

@@ -10,10 +10,14 @@ Source: PKWARE, APPNOTE.TXT - .ZIP File Format Specification, version 6.3.
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import BinaryIO
 from zlib import crc32
 
 from backsight.errors import ModelFileError
+
+#: Bytes that are read at once.
+CHUNK = 1 << 18
 
 #: 1 January 1980, the first day that a zip file knows, at midnight: the same file whenever it is written.
 _DATE, _TIME = (1 << 5) | 1, 0
@@ -68,6 +72,40 @@ def _directory(stored: Sequence[_Stored]) -> list[tuple[str, bytes]]:
     return [*parts, ("The end of the zip's directory", end)]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A member that is whole.
+
+    Attributes:
+        size: in bytes.
+        crc, sha256: of them.
+    """
+
+    size: int
+    crc: int
+    sha256: str
+
+
+def read_through(file: BinaryIO, size: int, most: int) -> Opened:
+    """Read the next bytes of a file in small pieces, keep none of them, and go back to where they begin.
+
+    Raises:
+        ModelFileError: there are fewer, or more are asked for than may be.
+    """
+    if size > most:
+        raise ModelFileError(f"It may have {most:,} bytes; it has {size:,}.")
+    digest, crc, left, begin = sha256(), 0, size, file.tell()
+    while left:
+        piece = file.read(min(left, CHUNK))
+        if not piece:
+            raise ModelFileError("It is cut off.")
+        digest.update(piece)
+        crc = crc32(piece, crc)
+        left -= len(piece)
+    file.seek(begin)
+    return Opened(size, crc, digest.hexdigest())
+
+
 class ZipMembers:
     """The members of a zip file, front to back; whoever reads must know what comes next.
 
@@ -78,51 +116,36 @@ class ZipMembers:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._stored: list[_Stored] = []
-        self._header, self._crc = b"", 0
+        self._next = 0
 
-    def open(self, name: str, size: int | None) -> int:
-        """Go to the next member.
+    def open(self, name: str, size: int | None, most: int) -> Opened:
+        """Go to the next member, and make sure that it is whole.
 
         Args:
             name: what it must be called.
             size: what it must be; None for what the file says.
-
-        Returns:
-            its size.
+            most: bytes that it may have.
 
         Raises:
-            ModelFileError: the next member is another one, or is not stored in our form.
+            ModelFileError: the next member is another one, is not stored in our form, or is damaged.
         """
-        self._header, self._crc = self._file.read(_LOCAL_FIELDS.size + len(name)), 0
-        if len(self._header) < _LOCAL_FIELDS.size + len(name):
+        self._file.seek(self._next)
+        header = self._file.read(_LOCAL_FIELDS.size + len(name))
+        if len(header) < _LOCAL_FIELDS.size + len(name):
             raise ModelFileError("The zip is cut off before it.")
-        says = _LOCAL_FIELDS.unpack_from(self._header)[8]
-        wanted = says if size is None else size
-        _check_header(self._header, name, wanted)
-        return wanted
+        wanted = _LOCAL_FIELDS.unpack_from(header)[8] if size is None else size
+        _check_header(header, name, wanted)
+        found = read_through(self._file, wanted, most)
+        stored = _Stored(name, found.crc, wanted)
+        if stored.local != header:
+            raise ModelFileError("It is damaged: its check sum, or what the zip says of it, has changed.")
+        self._stored.append(stored)
+        self._next += len(header) + wanted
+        return found
 
     def read(self, count: int) -> bytes:
-        """The next bytes of the member.
-
-        Raises:
-            ModelFileError: there are fewer.
-        """
-        data = self._file.read(count)
-        if len(data) < count:
-            raise ModelFileError("It is cut off.")
-        self._crc = crc32(data, self._crc)
-        return data
-
-    def close(self, name: str, size: int) -> None:
-        """Leave the member, all of which was read.
-
-        Raises:
-            ModelFileError: it, or what stands before it, is damaged.
-        """
-        stored = _Stored(name, self._crc, size)
-        if stored.local != self._header:
-            raise ModelFileError("It is damaged: its check sum or what the zip says of it has changed.")
-        self._stored.append(stored)
+        """The next bytes of the member."""
+        return self._file.read(count)
 
     def finish(self) -> None:
         """Make sure that nothing follows but the directory of what was read.
@@ -130,6 +153,7 @@ class ZipMembers:
         Raises:
             ModelFileError: something does, or the directory is damaged.
         """
+        self._file.seek(self._next)
         for what, wanted in _directory(self._stored):
             found = self._file.read(len(wanted))
             if found[:4] == _LOCAL:
