@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
@@ -172,7 +173,7 @@ def write_model(model: Model) -> bytes:
     text = write_card(model.card.model_copy(update={"members": notes, "backsight": __version__}))
     data = write_zip({CARD: text, **dict(zip(names, blobs, strict=True))})
     with named(f"{model.card.name} can't be saved"):
-        _read(ZipMembers(BytesIO(data)))  # so that nothing is written that could not be read
+        read_members(BytesIO(data))  # so that nothing is written that could not be read
     return data
 
 
@@ -199,6 +200,15 @@ def load_model(path: str | Path) -> Model:
             with named(name):
                 fitted.append(one.thaw(card.made_plan, seconds=0.0))
         return Model(card, tuple(fitted), calibration)
+
+
+def read_members(file: BinaryIO) -> tuple[Card, list[Packed], Calibration]:
+    """All members of an open zip, read and checked; nothing is built yet.
+
+    Raises:
+        ModelFileError: see `load_model`.
+    """
+    return _read(ZipMembers(file))
 
 
 def _read(members: Members) -> tuple[Card, list[Packed], Calibration]:

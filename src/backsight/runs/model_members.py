@@ -41,10 +41,13 @@ class FolderMembers:
     def open(self, name: str, size: int | None, most: int) -> Opened:
         """The next member, a plain file in the folder itself."""
         path = self._folder / name
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise ModelFileError("It is no plain file, but a link, a folder or a device.")
         self.close()
-        self._file = _open_file(path)
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise ModelFileError("It is no plain file, but a link, a folder or a device.")
+            self._file = _open_file(path)
+        except OSError as error:
+            raise ModelFileError(f"It can't be read: {error.strerror or error}.") from error
         found = os.fstat(self._file.fileno()).st_size
         if size is not None and found != size:
             raise ModelFileError(f"It must have {size} bytes, and has {found}.")

@@ -157,8 +157,8 @@ class ZipMembers:
         for what, wanted in _directory(self._stored):
             found = self._file.read(len(wanted))
             if found[:4] == _LOCAL:
-                name = found[_LOCAL_FIELDS.size :][:20].decode("ascii", "replace")
-                raise ModelFileError(f"A member follows that it doesn't list: {name!r}.")
+                name = found[_LOCAL_FIELDS.size :].decode("ascii", "replace")
+                raise ModelFileError(f"A member follows that it doesn't list; it begins with {name!r}.")
             if found != wanted:
                 raise ModelFileError(f"{what} is not ours, is damaged, or was cut off.")
         if self._file.read(1):
@@ -175,7 +175,8 @@ def _check_header(header: bytes, name: str, size: int) -> None:
         "Its size stands behind it": not flags & 8,
         "It is compressed, and ours are stored": method == 0,
         "Its size takes a zip64": not {0xFFFFFFFF} & set(sizes),
-        f"The next member is {found.decode('ascii', 'replace')!r}": found == name.encode() and name_length == len(name),
+        f"The next member begins with {found.decode('ascii', 'replace')!r}": found == name.encode()
+        and name_length == len(name),
         "It has extra fields": extra == 0,
         f"It must have {size} bytes, and has {sizes[0]}": sizes == [size, size],
         "Its header is not ours": _Stored(name, crc, size).local == header,

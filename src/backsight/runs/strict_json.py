@@ -41,8 +41,8 @@ def read_object(text: bytes, what: str) -> dict[str, Any]:
     {'a': 1}
     """
     depth = 0
-    for bracket in _BRACKETS.findall(_STRING.sub(b"", text)):
-        depth += 1 if bracket in b"[{" else -1
+    for bracket in _BRACKETS.finditer(_STRING.sub(b"", text)):
+        depth += 1 if bracket[0] in b"[{" else -1
         if depth > DEEPEST:  # before Python's reader sees it, which goes down with every bracket
             raise ModelFileError(f"{what} is nested more than {DEEPEST} deep.")
     try:
