@@ -17,7 +17,8 @@ from backsight.runs import study as studies
 from backsight.runs.compare import compare, examine
 from backsight.runs.folder import open_run
 from backsight.runs.home import new_run
-from backsight.runs.ledger import read_records
+from backsight.runs.ledger import append_record, read_records
+from backsight.runs.locks import work_in
 from backsight.runs.piece import Piece
 from backsight.runs.progress import Silent
 from backsight.runs.study import make_study
@@ -82,7 +83,7 @@ def test_a_run_that_has_ended_is_not_done_again(tmp_path, fits, capsys):
 
 
 def without_seconds(text):
-    return re.sub(r"\d+(\.\d+)? s\b", "s", text)
+    return re.sub(r"\d+(\.\d+)? s\b", "s", text[text.index("On the same exam") :])
 
 
 @pytest.mark.parametrize("options", [{}, {"folds": 2}], ids=["one exam", "backtest"])
@@ -168,6 +169,20 @@ def test_only_one_process_works_in_a_folder(tmp_path, capsys):
     assert "is being worked on by process" in capsys.readouterr().err
 
 
+def test_what_is_refused_is_not_touched(tmp_path, capsys):
+    """A ledger without its run, and a folder that somebody has just begun to work in."""
+    append_record(tmp_path / "ledger.jsonl", {"what": "finished"})
+    before = (tmp_path / "ledger.jsonl").read_bytes()
+    assert run(tmp_path) == 2
+    assert "holds a ledger" in capsys.readouterr().err
+    assert (tmp_path / "ledger.jsonl").read_bytes() == before
+    (tmp_path / "begun").mkdir()
+    with work_in(tmp_path / "begun"):
+        (tmp_path / "begun" / "pieces").mkdir()
+        assert run(tmp_path / "begun") == 2
+        assert (tmp_path / "begun" / "pieces").is_dir()
+
+
 def test_a_run_that_comes_to_nothing_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise SettingError("as planned")
@@ -178,7 +193,7 @@ def test_a_run_that_comes_to_nothing_leaves_nothing(tmp_path, monkeypatch):
     for folder in (tmp_path / "new", tmp_path / "mine"):
         assert run(folder) == 2
     assert not (tmp_path / "new").exists()
-    assert {p.name for p in (tmp_path / "mine").iterdir()} <= {"notes.txt", "run.lock", "worker.json"}
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
 def test_lookbacks_and_tunings_go_on_too(tmp_path, fits):

@@ -28,8 +28,8 @@ from backsight.runs.checkpoints import FileCheckpoints
 from backsight.runs.durable import make_folder, write_durably
 from backsight.runs.fit import Fit, Fitted
 from backsight.runs.identity import check_identity
-from backsight.runs.ledger import append_record, settle
-from backsight.runs.locks import work_in
+from backsight.runs.ledger import append_record, read_records, settle
+from backsight.runs.locks import LOCK, WORKER, work_in
 from backsight.runs.openings import Openings, note_opening
 from backsight.runs.packed import pack, unpack
 from backsight.runs.piece import Piece
@@ -168,25 +168,32 @@ def open_run(path: Path, kind: Kind, study: Study, source: Source | None) -> Ite
             written.
     """
     asked = run_record(kind, study, source)
-    made = not path.exists()
+    made, fresh = not path.exists(), False
     make_folder(path)
-    with work_in(path):
-        begun = (path / STUDY_FILE).exists()
-        if begun:
-            check_identity(as_read(identity(asked)), identity(read_run_record(path)), path, "run")
-        elif (path / LEDGER).exists():
-            raise SettingError(f"{path} holds a ledger, and no {STUDY_FILE} that says of what. Name another --out.")
-        else:
-            write_durably(path / STUDY_FILE, (json.dumps(asked, indent=1) + "\n").encode())
-        for folder in (path / PIECES, path / UNFINISHED):
-            make_folder(folder)
-        run = RunFolder(path, study, settle(path / LEDGER))
-        try:
-            yield run
-        except BacksightError:
-            if not begun and not run.records:
-                _clear(path, made)
-            raise
+    records: list[Record] = []
+    try:
+        with work_in(path):
+            fresh = _begin(path, asked)
+            records += settle(path / LEDGER)
+            yield RunFolder(path, study, records)
+    except BacksightError:
+        if fresh and not records:
+            _clear(path, made)
+        raise
+
+
+def _begin(path: Path, asked: Record) -> bool:
+    """Write what is asked, or make sure that it is what was asked before; returns whether it was written."""
+    there = (path / STUDY_FILE).exists()
+    if there:
+        check_identity(as_read(identity(asked)), identity(read_run_record(path)), path, "run")
+    elif read_records(path / LEDGER):
+        raise SettingError(f"{path} holds a ledger, and no {STUDY_FILE} that says of what. Name another --out.")
+    else:
+        write_durably(path / STUDY_FILE, (json.dumps(asked, indent=1) + "\n").encode())
+    for folder in (path / PIECES, path / UNFINISHED):
+        make_folder(folder)
+    return not there
 
 
 def run_in(out: Path | str | None, kind: Kind, study: Study) -> AbstractContextManager[RunFolder | None]:
@@ -196,11 +203,13 @@ def run_in(out: Path | str | None, kind: Kind, study: Study) -> AbstractContextM
 
 def _clear(path: Path, made: bool) -> None:
     """Remove what a run that came to nothing has made."""
-    for folder in (PIECES, UNFINISHED):
-        shutil.rmtree(path / folder)
-    (path / STUDY_FILE).unlink()
     if made:
-        shutil.rmtree(path, ignore_errors=True)  # the lock in it is still held, which some systems mind
+        shutil.rmtree(path)
+        return
+    for folder in (PIECES, UNFINISHED):
+        shutil.rmtree(path / folder, ignore_errors=True)
+    for file in (path / STUDY_FILE, *path.glob(f"{LEDGER}*"), *path.glob(f"{WORKER}*"), path / LOCK):
+        file.unlink(missing_ok=True)
 
 
 def as_read(record: Record) -> Record:
