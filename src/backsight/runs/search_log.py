@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from backsight.errors import SettingError
+from backsight.runs.durable import make_folder, write_durably
 from backsight.runs.search_space import Candidate
 from backsight.runs.trial import Trial
 
@@ -37,14 +38,12 @@ def begin(folder: Path, identity: Identity) -> None:
             return
         if (folder / JOURNAL).exists():
             raise SettingError(f"{folder} holds trials, and no {SEARCH} that says of what. Name another --out.")
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(path)
     except json.JSONDecodeError as error:
         raise SettingError(f"{path} can't be read: it is no JSON ({error}). Name another --out.") from error
     except OSError as error:
-        raise SettingError(f"{folder} can't be written: {error.strerror or error}.") from error
+        raise SettingError(f"{folder} can't be read: {error.strerror or error}.") from error
+    make_folder(folder)
+    write_durably(path, (json.dumps(identity, indent=1) + "\n").encode())
 
 
 def open_journal(folder: Path, candidates: Iterable[Candidate]) -> tuple[list[Trial], Save]:
