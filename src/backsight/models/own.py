@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,6 +39,14 @@ class Own(Network):
     function: Callable[..., Any]
     name: str
     family: ClassVar[str] = "own"
+
+    @property
+    def code(self) -> str | None:
+        """SHA-256 of the function's source, so that a run notices when it changes; None where there is no source."""
+        try:
+            return sha256(inspect.getsource(self.function).encode()).hexdigest()
+        except (OSError, TypeError):  # typed into a prompt, or no plain function
+            return None
 
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         keras = keras_on_jax()
