@@ -23,9 +23,10 @@ from typing import BinaryIO
 import pandas as pd
 
 from backsight import __version__
-from backsight.errors import ModelFileError
+from backsight.errors import ModelFileError, RecipeError, SettingError
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.forecasts import FOLD
+from backsight.models.own import Own
 from backsight.models.registry import recipe_to_json
 from backsight.runs.calibration import (
     Calibration,
@@ -175,6 +176,31 @@ def write_model(model: Model) -> bytes:
     with named(f"{model.card.name} can't be saved"):
         read_members(BytesIO(data))  # so that nothing is written that could not be read
     return data
+
+
+def check_can_be_saved(study: Study, entry: str | None) -> None:
+    """Make sure, before anything is fitted, that a file can hold an entry of a study.
+
+    Args:
+        study: what will be fitted.
+        entry: its name; without it, whichever will be recommended.
+
+    Raises:
+        SettingError: there is no such entry.
+        RecipeError: it is a function of yours, or might be.
+    """
+    recipes = {one.name: one.recipe for one in study.entries}
+    if entry is None:
+        own = [name for name, recipe in recipes.items() if isinstance(recipe, Own)]
+        if own:
+            raise RecipeError(
+                f"{own[0]} might be recommended, and is a function of yours, which no file holds. "
+                f"Name the entry to save."
+            )
+    elif base_entry(entry) not in recipes:
+        raise SettingError(f"There is no entry {entry!r} to save. The entries are {', '.join(recipes)}.")
+    else:
+        recipe_to_json(recipes[base_entry(entry)])
 
 
 def member_names(seeds: Sequence[int]) -> list[str]:
