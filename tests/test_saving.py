@@ -13,7 +13,7 @@ from backsight.models.registry import as_recipe
 
 GOLDEN = Path(__file__).parent / "golden"
 ON_SEATTLE = "seattle --target temp_max --features temp_max,wind --rows 200 --lookback 3 --models ridge"
-COMPARE = ["compare", *ON_SEATTLE.split(" ")]
+COMPARE = ["compare", *ON_SEATTLE.split(" "), "--no-baselines"]
 
 
 def golden_series():
@@ -49,14 +49,15 @@ def test_a_model_is_saved_and_exported(tmp_path, capsys):
 
 def test_without_a_name_the_recommended_model_is_saved(tmp_path):
     saved, record = tmp_path / "model.zip", tmp_path / "r.json"
-    assert main([*COMPARE, "--save", str(saved), "--json", str(record), "--seeds", "2"]) == 0
+    models = ["--models", "ridge,persistence,trees(trees=5)", "--seeds", "2"]
+    assert main([*COMPARE, *models, "--save", str(saved), "--json", str(record)]) == 0
     recommended = json.loads(record.read_text())["exam"]["recommended"]
     assert backsight.load_model(saved).card.name == recommended.removesuffix(" ensemble")
 
 
 def test_a_run_that_has_ended_saves_any_of_its_models(tmp_path, capsys):
     saved, out = tmp_path / "model.zip", str(tmp_path / "run")
-    assert main([*COMPARE, "--out", out]) == 0
+    assert main([*COMPARE, "--models", "ridge,climatology", "--out", out]) == 0
     assert main(["resume", out, "--save", str(saved), "--save-entry", "climatology"]) == 0
     assert backsight.load_model(saved).card.name == "climatology"
 
