@@ -50,7 +50,8 @@ class Fitted:
         """Forecasts rows of one part of an exam."""
         windows = self.view.show(series, exam.origins(part))
         predicted = self.forecaster.predict(windows)
-        return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part)
+        band = self.forecaster.predict_band(windows)
+        return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part, band=band)
 
 
 class Fit(Protocol):
