@@ -58,7 +58,7 @@ def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
 
     Args:
         folder: made if it is not there.
-        writers: by file name, each is given the path to write to.
+        writers: by file name, with a folder before it if it goes into one; each is given the path to write to.
 
     Raises:
         SettingError: the disk is full or the folder can't be written; earlier files are as they were.
@@ -70,8 +70,10 @@ def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as stage:
             for name, write in writers.items():
+                (Path(stage) / name).parent.mkdir(parents=True, exist_ok=True)
                 write(Path(stage) / name)
             for name in writers:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 Path(stage, name).replace(folder / name)
     except OSError as error:
         raise SettingError(f"{folder} can't be written: {error.strerror or error}.") from error
