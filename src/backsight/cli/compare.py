@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backsight.cli.bundles import bundled
+from backsight.cli.command_line import command_line
 from backsight.cli.options import (
     BacktestOptions,
     Data,
@@ -117,27 +118,29 @@ def _require_skill(found: "Comparison", console: "Console") -> None:
 
 def _show(found: "Comparison", source: "Source", console: "Console", json: Path | None, out: Path | None) -> None:
     """Print the leaderboard and what it says; write what was asked for."""
-    from backsight.cli.screen import print_json
+    from backsight.cli.screen import listed, print_json
     from backsight.report.files import write_files
     from backsight.report.output import comparison_files
+    from backsight.report.report import write_report
     from backsight.report.sentences import exam_sentences
     from backsight.report.tables import exam_table
+    from backsight.runs.made import made_record
     from backsight.runs.record import comparison_record
     from backsight.runs.saved import study_record
 
     record = comparison_record(found)
     # Written before anything is printed: a pipe that closes must not cost the results.
     if out is not None:
-        files = comparison_files(
-            record, study_record(found.study, source), found.leaderboard, found.histories, found.forecasts
-        )
+        study = study_record(found.study, source) | {"made": made_record(found.study, command_line())}
+        files = comparison_files(record, study, found.leaderboard, found.histories, found.forecasts)
         write_files(out, files)
+        written = [*files, *write_report(out)]
     print_json(record, json)
     console.print(exam_table(record["exam"]))
     console.print()
     for sentence in exam_sentences(record["exam"]):
         console.print(f"- {sentence}", markup=False)
     if out is not None:
-        console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+        console.print(f"\nWritten to {out}: {listed(written)}.", markup=False)
     if found.interrupted:
         console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)

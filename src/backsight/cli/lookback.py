@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backsight.cli.bundles import bundled
+from backsight.cli.command_line import command_line
 from backsight.cli.options import (
     BacktestOptions,
     Data,
@@ -102,19 +103,22 @@ def lookback(
 
 def _show(found: "Lookbacks", source: "Source", console: "Console", json: Path | None, out: Path | None) -> None:
     """Print the curves and what they say; write what was asked for."""
-    from backsight.cli.screen import print_json
+    from backsight.cli.screen import listed, print_json
     from backsight.report.files import write_files
     from backsight.report.lookback import LEGEND, lookback_sentences, lookback_tables
     from backsight.report.output import lookback_files
+    from backsight.report.report import write_report
+    from backsight.runs.made import made_record
     from backsight.runs.record import lookback_record
     from backsight.runs.saved import study_record
 
     comparison, record = found.comparison, lookback_record(found)
     # Written before anything is printed: a pipe that closes must not cost the results.
     if out is not None:
-        study = study_record(comparison.study, source)
+        study = study_record(comparison.study, source) | {"made": made_record(comparison.study, command_line())}
         files = lookback_files(record, study, found.table, comparison.histories, comparison.forecasts)
         write_files(out, files)
+        written = [*files, *write_report(out)]
     print_json(record, json)
     for table in lookback_tables(record):
         console.print(table)
@@ -124,6 +128,6 @@ def _show(found: "Lookbacks", source: "Source", console: "Console", json: Path |
     for sentence in lookback_sentences(record):
         console.print(f"- {sentence}", markup=False)
     if out is not None:
-        console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+        console.print(f"\nWritten to {out}: {listed(written)}.", markup=False)
     if comparison.interrupted:
         console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)

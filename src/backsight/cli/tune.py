@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backsight.cli.bundles import bundled
+from backsight.cli.command_line import command_line
 from backsight.cli.options import (
     Data,
     DataOptions,
@@ -132,21 +133,24 @@ def _show_estimates(record: dict[str, Any], console: "Console", json: Path | Non
 
 def _show(tuning: "Tuning", source: "Source", console: "Console", json: Path | None, out: Path) -> None:
     """Print what the search and the exam say; write the results."""
-    from backsight.cli.screen import print_json
+    from backsight.cli.screen import listed, print_json
     from backsight.report.files import write_files
     from backsight.report.output import comparison_files, tuning_files
+    from backsight.report.report import write_report
     from backsight.report.sentences import exam_sentences
     from backsight.report.tables import exam_table
     from backsight.report.tuning import tuning_sentences, tuning_table
+    from backsight.runs.made import made_record
     from backsight.runs.saved import study_record
     from backsight.runs.tuning_record import tuning_record
 
     record, found = tuning_record(tuning), tuning.comparison
     files = tuning_files(record, tuning.trials)
     if found is not None:
-        study = study_record(found.study, source)
+        study = study_record(found.study, source) | {"made": made_record(found.study, command_line())}
         files |= comparison_files(record, study, found.leaderboard, found.histories, found.forecasts)
     write_files(out, files)
+    written = [*files, *write_report(out)]
     print_json(record, json)
     console.print(tuning_table(record))
     console.print()
@@ -155,7 +159,7 @@ def _show(tuning: "Tuning", source: "Source", console: "Console", json: Path | N
         console.print()
     for sentence in [*tuning_sentences(record), *(exam_sentences(record["exam"]) if found is not None else [])]:
         console.print(f"- {sentence}", markup=False)
-    console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+    console.print(f"\nWritten to {out}: {listed(written)}.", markup=False)
     if record["out_of_time"]:
         console.print(
             "\nThe time was up before every trial was done. The same command goes on from here.", markup=False

@@ -1,18 +1,12 @@
-"""The files of a result folder."""
+"""The files of a result folder; its report and pictures are made from them (see `report.report`)."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from backsight.report.files import Writer
-from backsight.report.lookback import compared_lines
-from backsight.report.lookback_plot import plot_lookbacks
-from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
-from backsight.report.tuning_plots import plot_importances, plot_searches
+from backsight.report.stored import RECORD_FILE
 
 Record = dict[str, Any]
 
@@ -20,7 +14,7 @@ Record = dict[str, Any]
 def comparison_files(
     record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, the leaderboard, the forecasts; and, if there are any, folds and training curves.
+    """Writers by file name: the run, what was found, the leaderboard, the forecasts; if any, folds and training curves.
 
     Args:
         record: of the comparison; see `runs.record`.
@@ -29,43 +23,45 @@ def comparison_files(
         histories: see `runs.compare.history_rows`.
         forecasts: see `evaluation.forecasts`.
     """
-    unit = record["exam"]["unit"]
-    run = json.dumps({**study, "openings": record["exam"]["openings"]}, indent=1)
     files: dict[str, Writer] = {
-        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
+        **_record_files(record, study),
         "leaderboard.csv": board.to_csv,
-        "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
     }
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:
-        files |= {
-            "histories.csv": lambda path: histories.to_csv(path, index=False),
-            "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
-        }
+        files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
     return files
 
 
 def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
-    """Writers by file name: the record, the trials, how the search went, and which settings mattered, if known.
+    """Writers by file name: the record, as tuning.json too, and the trials.
 
     Args:
         record: of the tuning; see `runs.tuning_record`.
         trials: see `runs.tune.trial_rows`.
     """
-    importances = {model["name"]: model["importance"] for model in record["models"] if model["importance"]}
-    unit = record["search"]["unit"]
-    files: dict[str, Writer] = {
-        "tuning.json": lambda path: path.write_text(
-            json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        ),
+    text = _as_json(record)
+    return {
+        "tuning.json": lambda path: path.write_text(text, encoding="utf-8"),
+        RECORD_FILE: lambda path: path.write_text(text, encoding="utf-8"),
         "trials.csv": lambda path: trials.to_csv(path, index=False),
-        "search.png": lambda path: plot_searches(trials, unit).savefig(path, dpi=110),
     }
-    if importances:
-        files["importance.png"] = lambda path: plot_importances(importances).savefig(path, dpi=110)
-    return files
+
+
+def _record_files(record: Record, study: Record) -> dict[str, Writer]:
+    """What was asked, and what was found."""
+    run = json.dumps({**study, "openings": record["exam"]["openings"]}, indent=1)
+    found = _as_json(record)
+    return {
+        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
+        RECORD_FILE: lambda path: path.write_text(found, encoding="utf-8"),
+    }
+
+
+def _as_json(record: Record) -> str:
+    return json.dumps(record, indent=1, allow_nan=False) + "\n"
 
 
 def fold_rows(entries: list[Record]) -> pd.DataFrame:
@@ -85,7 +81,7 @@ def fold_rows(entries: list[Record]) -> pd.DataFrame:
 def lookback_files(
     record: Record, study: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, the curves as table and picture, the forecasts, and training curves if any.
+    """Writers by file name: the run, what was found, the curves, the forecasts, and training curves if any.
 
     Args:
         record: of the curves; see `runs.record.lookback_record`.
@@ -93,12 +89,9 @@ def lookback_files(
         table: see `runs.lookback`.
         histories, forecasts: as in `comparison_files`.
     """
-    exam = record["exam"]
-    run = json.dumps({**study, "openings": exam["openings"]}, indent=1)
     files: dict[str, Writer] = {
-        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
+        **_record_files(record, study),
         "lookback.csv": lambda path: table.to_csv(path, index=False),
-        "lookback.png": lambda path: plot_lookbacks(table, exam["unit"], compared_lines(record)).savefig(path, dpi=150),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
     }
     if not histories.empty:
@@ -115,17 +108,9 @@ def lesson_files(
     lesson_histories: pd.DataFrame,
     lesson_forecasts: pd.DataFrame,
 ) -> dict[str, Writer]:
-    """Writers by file name: those of the exam, and the lesson's own table, curves and forecasts."""
-    unit = record["exam"]["unit"]
+    """Writers by file name: those of the exam, and the lesson's own curves and forecasts."""
     return {
-        "lesson.png": lambda path: _save(plot_lesson(record["rows"], unit=unit), path),
-        "lesson_training_curves.png": lambda path: plot_histories(lesson_histories, unit).savefig(path, dpi=110),
         "lesson_histories.csv": lambda path: lesson_histories.to_csv(path, index=False),
         "lesson_forecasts.csv": lambda path: lesson_forecasts.to_csv(path, index=False),
         **comparison_files(record, study, board, histories, forecasts),
     }
-
-
-def _save(ax: Axes, path: Path) -> None:
-    assert isinstance(ax.figure, Figure)
-    ax.figure.savefig(path, dpi=150)

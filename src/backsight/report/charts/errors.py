@@ -46,7 +46,7 @@ def month_chart(forecasts: pd.DataFrame, tones: Mapping[str, str], unit: str = "
     errors = _rmse_by(rows, months)
     present = sorted(months.unique())
     marks = _curves(errors, tones, np.array(present, dtype=float))
-    ticks = Axis("", 0.6, 12.4, tuple(Tick(k, name) for k, name in enumerate(MONTHS, start=1)))
+    ticks = Axis("", present[0] - 0.4, present[-1] + 0.4, tuple(Tick(k, MONTHS[k - 1]) for k in present))
     alt = f"Test RMSE by month of {', '.join(errors)}."
     y = number_axis(with_unit("RMSE", unit), np.concatenate(list(errors.values())))
     return Chart("Error by month", alt, ticks, y, marks, height=230, order=tuple(tones))

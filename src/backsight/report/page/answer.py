@@ -55,14 +55,22 @@ def _best(stored: Stored) -> Answer | None:
     taken = next((e for e in entries if e["name"] == stored.exam["recommended"]), entries[0])
     test = f"test RMSE {_error(taken['test_rmse'], stored.unit)}"
     if len(tied) == 1:
-        return Answer(
-            question, taken["name"], f"Best on validation, and tied with none of {len(entries) - 1} others; {test}."
-        )
+        alone = f"Best on validation, and tied with none of {len(entries) - 1} others; {test}."
+        return Answer(question, taken["name"], f"{alone}{_judged(taken, stored)}")
     because = (
         f"{len(tied)} of {len(stored.entries)} entries are tied for best on validation: {_list(tied)}. This is the "
-        f"simplest that is as good; {test}."
+        f"simplest that is as good; {test}.{_judged(taken, stored)}"
     )
     return Answer(question, taken["name"], because)
+
+
+def _judged(taken: Record, stored: Stored) -> str:
+    """What must not be kept back of what is recommended: that test days speak against it."""
+    if taken.get("verdict") == "no better":
+        return f" On the test days it is no better than {shorten(str(stored.exam.get('floor')), 60)}."
+    if taken.get("verdict") == "behind":
+        return f" On the test days it is behind {shorten(str(stored.exam.get('baseline')), 60)}."
+    return ""
 
 
 def _best_of_lookbacks(stored: Stored) -> Answer | None:
@@ -121,10 +129,10 @@ def _networks(stored: Stored) -> Answer | None:
         return Answer(question, "Yes", f"Better on the test days than {simple}: {_list(names)}.")
     if by_verdict["too few windows"]:
         return Answer(question, "Not to be told", f"There are too few test windows to tell networks from {simple}.")
-    tied = by_verdict["tied"]
-    because = f"None is better on the test days than {simple}"
-    said = f"; tied with it: {_list(tied)}." if tied else "; all of them are behind it."
-    return Answer(question, "No", because + said)
+    floor = shorten(str(stored.exam.get("floor")), 60)
+    phrases = {"tied": "tied with it", "behind": "behind it", "no better": f"no better than {floor}"}
+    parts = [f"{phrase}: {_list(by_verdict[verdict])}" for verdict, phrase in phrases.items() if by_verdict[verdict]]
+    return Answer(question, "No", f"None is better on the test days than {simple}; {'; '.join(parts)}.")
 
 
 def _tomorrow(stored: Stored) -> Answer | None:

@@ -110,7 +110,7 @@ def table(
     lines = [list(row) for row in rows]
     kinds = list(classes) if classes is not None else [None] * len(lines)
     body = (
-        tag("tr", *(tag("td", cell, class_="n" if _is_number(cell) else None) for cell in line), class_=kind)
+        tag("tr", *(tag("td", cell, class_=_kind(cell)) for cell in line), class_=kind)
         for line, kind in zip(lines, kinds, strict=True)
     )
     heads = (
@@ -126,6 +126,13 @@ _NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(e[-+]?\d+)?( s| %)?(\s?(±|\.\.)\s?[-+]
 
 def _is_number(cell: Child) -> bool:
     return not cell or (not isinstance(cell, Html) and _NUMBER.fullmatch(cell) is not None)
+
+
+def _kind(cell: Child) -> str | None:
+    """Numbers stand to the right, and a word or two are not broken into lines."""
+    if _is_number(cell):
+        return "n"
+    return "w" if cell is not None and not isinstance(cell, Html) and len(cell) <= 16 else None
 
 
 def _attribute(key: str, value: Attribute) -> str:
