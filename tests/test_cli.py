@@ -48,8 +48,7 @@ def test_the_json_of_a_comparison(result):
 def test_the_files_of_a_comparison(result):
     out, record = result
     assert {p.name for p in out.iterdir()} == {
-        "leaderboard.csv", "leaderboard.png", "forecasts.csv", "histories.csv", "training_curves.png",
-        "run.json",
+        "run.json", "record.json", "leaderboard.csv", "forecasts.csv", "histories.csv", "report.html", "figures",
     }  # fmt: skip
     forecasts = pd.read_csv(out / "forecasts.csv")
     for entry in record["exam"]["entries"]:
@@ -60,7 +59,9 @@ def test_the_files_of_a_comparison(result):
     histories = pd.read_csv(out / "histories.csv")
     assert set(histories.groupby(["entry", "seed"])["kept"].sum()) == {1}
     assert histories["epoch"].max() == 3
-    for picture in out.glob("*.png"):
+    pictures = {p.name for p in (out / "figures").iterdir()}
+    assert {"leaderboard.png", "leaderboard.svg", "training_curves.png", "forecast.svg"} <= pictures
+    for picture in (out / "figures").glob("*.png"):
         assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 

@@ -146,7 +146,10 @@ def autocorrelation(values: Numbers, lags: int) -> Numbers:
     >>> autocorrelation(np.array([1.0, -1.0, 1.0, -1.0]), 2)
     array([-0.75,  0.5 ])
     """
-    centred = values - values.mean() if len(values) else values
+    largest = float(np.abs(values).max()) if len(values) else 0.0
+    if not (largest > 0 and np.isfinite(largest)):
+        return np.full(lags, np.nan)
+    centred = values / largest - np.mean(values / largest)  # or squares of the enormous would be infinite
     power = float(centred @ centred)
     if not power > 0:
         return np.full(lags, np.nan)
@@ -184,5 +187,5 @@ def _cut(actual: pd.Series) -> pd.Series | None:
     edges = np.unique(np.quantile(actual.dropna(), np.linspace(0, 1, SIZES + 1))) if len(actual) else np.empty(0)
     if len(edges) < 4:
         return None
-    place = np.searchsorted(edges[1:-1], actual.to_numpy(), side="right")
+    place = np.searchsorted(edges[1:-1], actual.to_numpy(), side="left")
     return pd.Series(place, index=actual.index)

@@ -79,7 +79,7 @@ def _gru(ax: Axes, units: int) -> None:
     arrow(ax, [(1.95, top), (1.95, bus), (8.3, bus)], head=False)
     for x, sign, name, tone in (
         (3.3, "σ", "reset $r$", "c2"),
-        (5.8, "tanh", "candidate $g$", "c3"),
+        (5.8, "tanh", "candidate $g$, of $x_t$", "c3"),
         (8.3, "σ", "update $z$", "c1"),
     ):
         _gate(ax, (x, gates), sign, name, tone, bus)
