@@ -29,7 +29,7 @@ from backsight.report.page.html import Html, tag
 from backsight.report.page.page import page
 from backsight.report.report import write_report
 from backsight.report.stored import Stored, read_stored
-from report_runs import COMMAND, HOSTILE, everything, make_run, renamed
+from report_runs import COMMAND, HOSTILE, everything, renamed
 
 SECTIONS = {
     "answer", "leaderboard", "lookback", "training", "forecast", "errors", "memory", "attention", "data", "said",
@@ -38,13 +38,8 @@ SECTIONS = {
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("report") / "run")
-
-
-@pytest.fixture(scope="module")
-def stored(run):
-    return everything(run)
+def stored(report_run):
+    return everything(report_run)
 
 
 def page_of(stored):
@@ -170,12 +165,12 @@ def test_pictures_of_hostile_names(stored, name, tmp_path):
     assert "\x00" not in (tmp_path / "leaderboard.svg").read_text(encoding="utf-8")
 
 
-def test_the_report_is_written_again_from_the_files_alone(run, monkeypatch, capsys, tmp_path):
-    first = (run / "report.html").read_bytes()
+def test_the_report_is_written_again_from_the_files_alone(report_run, monkeypatch, capsys, tmp_path):
+    first = (report_run / "report.html").read_bytes()
     copy = tmp_path / "copy"
     copy.mkdir()
     for name in ("record.json", "run.json", "leaderboard.csv", "forecasts.csv", "histories.csv"):
-        (copy / name).write_bytes((run / name).read_bytes())
+        (copy / name).write_bytes((report_run / name).read_bytes())
     monkeypatch.setenv("BACKSIGHT_DATA", str(tmp_path))
     assert main(["report", str(copy)]) == 0
     assert (copy / "report.html").read_bytes() == first
@@ -187,11 +182,11 @@ def test_the_report_is_written_again_from_the_files_alone(run, monkeypatch, caps
     assert {str(p.relative_to(copy)) for p in copy.rglob("*") if p.is_file()} >= set(listed)
 
 
-def test_the_command_that_made_it_is_in_the_report(run):
-    text = (run / "report.html").read_text(encoding="utf-8")
+def test_the_command_that_made_it_is_in_the_report(report_run):
+    text = (report_run / "report.html").read_text(encoding="utf-8")
     (command,) = (e.text for e in parsed(text) if e.tag == "pre")
     assert command.startswith("backsight compare seattle --rows 900 --lookback 2,4 --models 'ridge,gru(units=3)")
-    assert command.endswith(f"--out {run}")
+    assert command.endswith(f"--out {report_run}")
     assert len(command.split("--")) == len(COMMAND.split("--")) + 1
     assert "Cho et al. 2014" in text
 
@@ -360,13 +355,13 @@ def test_figures_are_written_as_png_and_svg(stored, tmp_path):
     assert "<svg" in (tmp_path / "figures/leaderboard.svg").read_text(encoding="utf-8")
 
 
-def test_a_memory_profile_of_another_run_is_left_alone(run, tmp_path):
+def test_a_memory_profile_of_another_run_is_left_alone(report_run, tmp_path):
     for name in ("record.json", "run.json"):
-        (tmp_path / name).write_bytes((run / name).read_bytes())
-    memory = json.loads((run / "memory.json").read_text())
+        (tmp_path / name).write_bytes((report_run / name).read_bytes())
+    memory = json.loads((report_run / "memory.json").read_text())
     (tmp_path / "memory.json").write_text(json.dumps({**memory, "data": "another"}))
     assert read_stored(tmp_path).memory is None
-    assert read_stored(run).memory is not None
+    assert read_stored(report_run).memory is not None
     assert "report.html" in write_report(tmp_path)
 
 
