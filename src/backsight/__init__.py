@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
     from backsight.models.registry import as_recipe as as_recipe
+    from backsight.report.leads_plot import plot_leads as plot_leads
     from backsight.report.lookback_plot import plot_lookback as plot_lookback
     from backsight.report.memory_plots import plot_memory as plot_memory
     from backsight.report.memory_plots import plot_memory_test as plot_memory_test
@@ -129,6 +130,7 @@ _HOME = {
     "memory_test": "runs.memory_test",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
+    "plot_leads": "report.leads_plot",
     "plot_lesson": "report.plots",
     "plot_lookback": "report.lookback_plot",
     "plot_memory": "report.memory_plots",

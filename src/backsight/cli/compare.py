@@ -21,6 +21,7 @@ from backsight.cli.options import (
     check_outputs,
     parse_counts,
     parse_rates,
+    parse_strategies,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ def compare(
     seeds: Seeds = 5,
     dropout: Annotated[
         str | None, typer.Option(metavar="P[,P...]", help="Dropout of every model that has it, once with each.")
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[,NAME]",
+            help="How several steps are forecast: direct (one output a step, as without it), recursive (one step, fed "
+            "back; reads the target alone), or both: every model that reads a window once with each.",
+        ),
     ] = None,
     *,
     of_training: TrainingOptions,
@@ -65,10 +74,13 @@ def compare(
 
       backsight compare seattle --target temp_max --models ridge,gru --lookback 3,30 --folds 5
 
+      backsight compare seattle --features temp_max --models gru --horizon 7 --strategy direct,recursive --calendar
+
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
     """
     check_outputs(json, out, data)
     lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
+    strategies = parse_strategies("--strategy", strategy)
 
     from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
     from backsight.runs.compare import compare as run_comparison
@@ -94,6 +106,7 @@ def compare(
             window=of_backtest.window,
             calendar=of_training.calendar,
             dropout=rates,
+            strategy=strategies,
             baselines=baselines,
             workers=workers,
             progress=progress,
@@ -119,6 +132,7 @@ def _show(found: "Comparison", source: "Source", console: "Console", json: Path 
     """Print the leaderboard and what it says; write what was asked for."""
     from backsight.cli.screen import print_json
     from backsight.report.files import write_files
+    from backsight.report.leads import leads_table
     from backsight.report.output import comparison_files
     from backsight.report.sentences import exam_sentences
     from backsight.report.tables import exam_table
@@ -135,6 +149,9 @@ def _show(found: "Comparison", source: "Source", console: "Console", json: Path 
     print_json(record, json)
     console.print(exam_table(record["exam"]))
     console.print()
+    if record["exam"]["leads"] is not None:
+        console.print(leads_table(record["exam"]))
+        console.print()
     for sentence in exam_sentences(record["exam"]):
         console.print(f"- {sentence}", markup=False)
     if out is not None:

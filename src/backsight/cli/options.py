@@ -9,6 +9,7 @@ import typer
 from backsight.errors import SettingError
 
 if TYPE_CHECKING:
+    from backsight.runs.study import Strategy
     from backsight.series.series import Series
     from backsight.series.source import Source
     from backsight.training.plan import Plan
@@ -209,6 +210,24 @@ def parse_rates(option: str, text: str | None) -> list[float]:
         if rate is not None:
             rates.append(rate)
     return rates
+
+
+def parse_strategies(option: str, text: str | None) -> "list[Strategy]":
+    """Ways to forecast several steps, separated by commas; direct without a text.
+
+    Raises:
+        SettingError: one is unknown; the message names the option.
+
+    >>> parse_strategies("--strategy", "direct, recursive"), parse_strategies("--strategy", None)
+    (['direct', 'recursive'], ['direct'])
+    """
+    strategies: list[Strategy] = []
+    for part in ("direct" if text is None else text).split(","):
+        name = part.strip()
+        if name not in ("direct", "recursive"):
+            raise SettingError(f"{option} takes direct, recursive, or both, separated by a comma; {name!r} was given.")
+        strategies.append("direct" if name == "direct" else "recursive")
+    return strategies
 
 
 def split_globs(option: str, texts: list[str]) -> list[str]:

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from backsight.report.files import Writer
+from backsight.report.leads import lead_rows, shown_entries
+from backsight.report.leads_plot import plot_leads
 from backsight.report.lookback import compared_lines
 from backsight.report.lookback_plot import plot_lookbacks
 from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
@@ -20,7 +22,7 @@ Record = dict[str, Any]
 def comparison_files(
     record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, the leaderboard, the forecasts; and, if there are any, folds and training curves.
+    """Writers by file name: the run, the leaderboard, the forecasts; and leads, folds and training curves if any.
 
     Args:
         record: of the comparison; see `runs.record`.
@@ -37,6 +39,8 @@ def comparison_files(
         "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
     }
+    if record["exam"]["leads"] is not None:
+        files |= _leads_files(record["exam"], unit)
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:
@@ -66,6 +70,16 @@ def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
     if importances:
         files["importance.png"] = lambda path: plot_importances(importances).savefig(path, dpi=110)
     return files
+
+
+def _leads_files(exam: Record, unit: str) -> dict[str, Writer]:
+    """Errors at each lead: of every entry as a table, of the best of each model as a picture."""
+    drawn = lead_rows(exam, shown_entries(exam))
+    floors = [entry["name"] for entry in exam["entries"] if not entry["reads_window"]]
+    return {
+        "leads.csv": lambda path: lead_rows(exam).to_csv(path, index=False),
+        "errors_by_lead.png": lambda path: _save(plot_leads(drawn, unit=unit, dashed=floors), path),
+    }
 
 
 def fold_rows(entries: list[Record]) -> pd.DataFrame:

@@ -8,9 +8,8 @@ from typing import Any
 
 from backsight.errors import DataError, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
-from backsight.models.own import Own
 from backsight.models.recipe import Recipe
-from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json
+from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json, storable
 from backsight.runs.entry import Entry
 from backsight.runs.study import Study
 from backsight.series.source import Source, fingerprint
@@ -135,10 +134,9 @@ def _choose(records: list[Record], names: Collection[str] | None, folder: Path) 
 
 def _entry_record(entry: Entry) -> Record:
     values: Record = {f.name: getattr(entry, f.name) for f in fields(entry)}
-    own = isinstance(entry.recipe, Own)
     return values | {
         "model": recipe_name(entry.recipe),
-        "recipe": None if own else recipe_to_json(entry.recipe),
+        "recipe": recipe_to_json(entry.recipe) if storable(entry.recipe) else None,
         "features": list(entry.features),
         "plan": None if entry.plan is None else asdict(entry.plan),
     }
