@@ -3,9 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, Recipe, Slopes, ignore
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.training.traces import Inside
@@ -37,22 +39,26 @@ class Network(Recipe):
         """An untrained `keras.Model` from (windows, lookback, features) to (windows, horizon)."""
 
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
-        # Imported here, since Keras and JAX take seconds that nobody owes who only asks for help.
-        from backsight.training.train import train
-
-        program, (start,) = self._starts(learn, plan, [seed])
-        trained = train(program, start, learn, check, plan, seed, on_epoch)
-        return NetworkForecaster(program, trained.state, trained.history)
+        return self.fit_together(learn, check, plan, [seed], lambda _, done: on_epoch(done))[0]
 
     def fit_together(
-        self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
+        self,
+        learn: Windows,
+        check: Windows,
+        plan: Plan,
+        seeds: Sequence[int],
+        on_epoch: OnSeedEpoch,
+        checkpoints: Checkpoints | None = None,
     ) -> list[Forecaster]:
-        from backsight.training.train import train_together
+        # Imported here, since Keras and JAX take seconds that nobody owes who only asks for help.
+        from backsight.training.train import train, train_together
 
-        if len(seeds) == 1:
-            return super().fit_together(learn, check, plan, seeds, on_epoch)
         program, starts = self._starts(learn, plan, seeds)
-        trained = train_together(program, starts, learn, check, plan, seeds, on_epoch)
+        if len(seeds) == 1:
+            tell = partial(on_epoch, seeds[0])
+            trained = [train(program, starts[0], learn, check, plan, seeds[0], tell, checkpoints)]
+        else:
+            trained = train_together(program, starts, learn, check, plan, seeds, on_epoch, checkpoints)
         return [NetworkForecaster(program, one.state, one.history) for one in trained]
 
     def _starts(self, learn: Windows, plan: Plan, seeds: Sequence[int]) -> tuple["Program", list["State"]]:

@@ -14,7 +14,8 @@ import numpy as np
 from backsight.engine import keras_on_jax
 from backsight.errors import BacksightError, Interrupted, RecipeError
 from backsight.models.network import Network
-from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, ignore
+from backsight.models.recipe import Forecaster, OnSeedEpoch
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.plan import Plan
 from backsight.windows.windows import Windows
 
@@ -54,15 +55,17 @@ class Own(Network):
             )
         return model
 
-    def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
-        with _foreign(f"Training {self.name}"):
-            return super().fit(learn, check, plan, seed, on_epoch)
-
     def fit_together(
-        self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
+        self,
+        learn: Windows,
+        check: Windows,
+        plan: Plan,
+        seeds: Sequence[int],
+        on_epoch: OnSeedEpoch,
+        checkpoints: Checkpoints | None = None,
     ) -> list[Forecaster]:
         with _foreign(f"Training {self.name}"):
-            return super().fit_together(learn, check, plan, seeds, on_epoch)
+            return super().fit_together(learn, check, plan, seeds, on_epoch, checkpoints)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.events import EpochDone
 from backsight.training.history import History
 from backsight.training.plan import Plan
@@ -122,9 +123,18 @@ class Recipe(ABC):
         """
 
     def fit_together(
-        self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
+        self,
+        learn: Windows,
+        check: Windows,
+        plan: Plan,
+        seeds: Sequence[int],
+        on_epoch: OnSeedEpoch,
+        checkpoints: Checkpoints | None = None,
     ) -> list[Forecaster]:
-        """A forecaster for each seed: what `fit` gives for it, to the bit for one seed, up to rounding for several."""
+        """A forecaster for each seed: what `fit` gives for it, to the bit for one seed, up to rounding for several.
+
+        Where there are checkpoints, training goes on from them and leaves its own; what has no epochs has none.
+        """
         return [self.fit(learn, check, plan, seed, partial(on_epoch, seed)) for seed in seeds]
 
 

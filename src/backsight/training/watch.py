@@ -1,7 +1,9 @@
 """Early stopping: what is kept of a training, and when it ends. Plain numbers, neither Keras nor JAX."""
 
+from collections.abc import Iterable
 from math import inf, sqrt
 
+from backsight.training.checkpoint import Losses
 from backsight.training.events import EpochDone
 from backsight.training.history import History
 from backsight.training.plan import Plan
@@ -22,6 +24,7 @@ class Watch:
         self._plan, self._scale = plan, scale
         self._train_rmse: list[float] = []
         self._val_rmse: list[float] = []
+        self._losses: list[tuple[float, float]] = []
         self._best = inf
         self._best_epoch = self._kept_epoch = 0
 
@@ -31,6 +34,7 @@ class Watch:
         Returns:
             whether the weights after it are those to keep, in place of all before.
         """
+        self._losses.append((float(train_loss), float(val_loss)))
         self._train_rmse.append(sqrt(train_loss) * self._scale)
         self._val_rmse.append(sqrt(val_loss) * self._scale)
         watched = (self._val_rmse if self._plan.monitor == "val_loss" else self._train_rmse)[-1]
@@ -41,6 +45,16 @@ class Watch:
         if keep:
             self._kept_epoch = self.epoch
         return keep
+
+    def note_all(self, losses: Iterable[tuple[float, float]]) -> None:
+        """Note the errors of epochs that were run before."""
+        for train_loss, val_loss in losses:
+            self.note(train_loss, val_loss)
+
+    @property
+    def losses(self) -> Losses:
+        """What was noted: mean squared errors by epoch."""
+        return tuple(self._losses)
 
     @property
     def epoch(self) -> int:
