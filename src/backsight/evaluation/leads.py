@@ -78,8 +78,8 @@ class Leads:
         of_reference = means.set_index(["entry", "lead"])
         for place, part in ((4, "val"), (8, "test")):
             errors = of_reference[f"{part}_rmse"].reindex(pd.MultiIndex.from_frame(means[["reference", "lead"]]))
-            # Two failures have no ratio, and so no skill.
-            means.insert(place + 1, f"{part}_skill", 1 - (means[f"{part}_rmse"] / errors.to_numpy()) ** 2)
+            measure = errors.where(np.isfinite).to_numpy()  # there is no skill beside one that has failed
+            means.insert(place + 1, f"{part}_skill", 1 - (means[f"{part}_rmse"] / measure) ** 2)
         return means
 
     @cached_property

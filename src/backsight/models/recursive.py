@@ -8,6 +8,7 @@ import numpy as np
 
 from backsight.errors import RecipeError
 from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, Recipe, ignore
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.training.traces import Inside
@@ -78,9 +79,15 @@ class Recursive(Recipe):
         return RecursiveForecaster(self.base.fit(_one_ahead(learn), _one_ahead(check), plan, seed, on_epoch))
 
     def fit_together(
-        self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
+        self,
+        learn: Windows,
+        check: Windows,
+        plan: Plan,
+        seeds: Sequence[int],
+        on_epoch: OnSeedEpoch,
+        checkpoints: Checkpoints | None = None,
     ) -> list[Forecaster]:
-        fitted = self.base.fit_together(_one_ahead(learn), _one_ahead(check), plan, seeds, on_epoch)
+        fitted = self.base.fit_together(_one_ahead(learn), _one_ahead(check), plan, seeds, on_epoch, checkpoints)
         return [RecursiveForecaster(one) for one in fitted]
 
 
@@ -109,8 +116,10 @@ class RecursiveForecaster(Forecaster):
         return self.base.steps_back
 
     def predict(self, windows: Windows) -> Outputs:
+        if not len(windows):
+            return np.empty((0, windows.horizon))
         first = self.base.predict(replace(windows, horizon=self.ahead))
-        if windows.horizon <= self.ahead or not len(windows):
+        if windows.horizon <= self.ahead:
             return first[:, : windows.horizon]
         chunks = range(0, len(windows), CHUNK)
         return np.concatenate([self._go_on(windows, first, slice(start, start + CHUNK)) for start in chunks])

@@ -142,7 +142,7 @@ def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], base
     names = split_models(models) if isinstance(models, str) else models
     chosen: list[Recipe] = [as_recipe(name) for name in (BASELINES if baselines else ())]
     for recipe in map(as_recipe, names):
-        rates = dropout if "dropout" in getattr(recipe, "__dataclass_fields__", ()) else ()
+        rates = dropout if "dropout" in getattr(recipe.core, "__dataclass_fields__", ()) else ()
         chosen += [with_settings(recipe, {"dropout": rate}) for rate in rates] or [recipe]
     if not chosen:
         raise RecipeError("No model was named. `backsight models` lists them.")
