@@ -28,6 +28,7 @@ from backsight.models.registry import (
 )
 from backsight.report.leads import leads_sentences, show_references
 from backsight.runs.compare import compare
+from backsight.runs.packed import pack, unpack
 from backsight.runs.study import make_study
 from backsight.series.frequency import times_after
 from backsight.series.series import Series
@@ -212,6 +213,19 @@ def test_settings_of_recursive_models_are_those_of_the_base():
         "recursive(lstm(units=7))_2", "recursive(lstm(units=7,dropout=0.3))_2", "ridge_2", "recursive(gru)_2",
         "recursive(gru(dropout=0.3))_2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["ridge", "trees", "lstm"])
+def test_a_recursive_model_is_packed_and_read_again_to_the_bit(model):
+    series = one_column(make_toy(200).column("y"))
+    found = compare(
+        series, "y", models=f"recursive({model})", lookback=[3], horizon=3, seeds=1, plan=PLAN, baselines=False
+    )
+    one = found.fitted[0]
+    again = unpack(pack(one), one.entry, PLAN)
+    assert pack(again) == pack(one)
+    origins = np.arange(2, 200, dtype=np.int32)
+    np.testing.assert_array_equal(again.predict(series, origins), one.predict(series, origins))
 
 
 def own(shape):

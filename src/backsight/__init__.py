@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         ExamError as ExamError,
     )
     from backsight.errors import (
+        ModelFileError as ModelFileError,
+    )
+    from backsight.errors import (
         RecipeError as RecipeError,
     )
     from backsight.errors import (
@@ -108,6 +111,7 @@ _HOME = {
     "Lookbacks": "runs.lookback",
     "MemoryProfile": "runs.memory",
     "MemoryTest": "runs.memory_test",
+    "ModelFileError": "errors",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
     "Recipe": "models.recipe",

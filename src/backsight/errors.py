@@ -6,6 +6,7 @@
     ├── ColumnError          a column name or glob that fits nothing, or the wrong thing
     ├── WindowError          a series too short for the windows or parts asked of it
     ├── RecipeError          an unknown model, a setting it lacks, a function that builds no fit model
+    ├── ModelFileError       a file of a fitted model is damaged, or is not what it should be
     ├── SettingError         an option outside its range, a place that can't be written
     └── ExamError            entries that did not sit the same exam, forecasts that are missing
 
@@ -41,6 +42,10 @@ class WindowError(BacksightError):
 
 class RecipeError(BacksightError):
     """A model is unknown, a setting is not one of its own, or a function built no usable model."""
+
+
+class ModelFileError(BacksightError):
+    """A file that should hold a fitted model is damaged, or holds something else."""
 
 
 class SettingError(BacksightError):

@@ -9,6 +9,7 @@ import typer
 from backsight.errors import SettingError
 
 if TYPE_CHECKING:
+    from backsight.runs.pools import Backend
     from backsight.runs.study import Strategy
     from backsight.series.series import Series
     from backsight.series.source import Source
@@ -30,6 +31,31 @@ Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is standard output.")
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write the run, its plots and CSVs here.")]
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """Where fits are carried out."""
+
+    workers: Annotated[int | None, typer.Option(help="Fits at a time; one a core without it.")] = None
+    backend: Annotated[
+        Literal["threads", "processes", "dask", "ray"],
+        typer.Option(help="Threads of this process, processes of this machine, or the workers of a cluster."),
+    ] = "threads"
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of a Dask or Ray cluster that is running; else one is started here."),
+    ] = None
+
+    def choose(self) -> "Backend":
+        """The backend.
+
+        Raises:
+            SettingError: an address for something that has none.
+        """
+        from backsight.runs.pools import Backend
+
+        return Backend(self.backend, self.cluster)
 
 
 @dataclass(frozen=True)

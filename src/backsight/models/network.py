@@ -1,11 +1,15 @@
 """What every network is: a recipe that builds a `keras.Model`."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from backsight.errors import ModelFileError
+from backsight.models.frozen import Frozen, Specs, floats, take_counts
 from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, Recipe, Slopes, ignore
 from backsight.training.checkpoint import Checkpoints
 from backsight.training.history import History
@@ -16,6 +20,9 @@ from backsight.windows.windows import Windows
 
 if TYPE_CHECKING:
     from backsight.training.program import Program, State
+
+#: Names of the arrays of errors by epoch.
+HISTORY = ("history/train_rmse", "history/val_rmse")
 
 
 class Network(Recipe):
@@ -38,6 +45,10 @@ class Network(Recipe):
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         """An untrained `keras.Model` from (windows, lookback, features) to (windows, horizon)."""
 
+    @abstractmethod
+    def weights(self, lookback: int, features: int, horizon: int) -> Specs:
+        """Names and shapes of all that it keeps of what it has learnt, in Keras's order, without building it."""
+
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         return self.fit_together(learn, check, plan, [seed], lambda _, done: on_epoch(done))[0]
 
@@ -59,7 +70,27 @@ class Network(Recipe):
             trained = [train(program, starts[0], learn, check, plan, seeds[0], tell, checkpoints)]
         else:
             trained = train_together(program, starts, learn, check, plan, seeds, on_epoch, checkpoints)
-        return [NetworkForecaster(program, one.state, one.history) for one in trained]
+        names = self._names(program, learn.features)
+        return [NetworkForecaster(program, one.state, names, one.history) for one in trained]
+
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        epochs, kept_epoch = take_counts(settings, epochs=0, kept_epoch=0)
+        if kept_epoch > epochs:
+            raise ModelFileError(f"Of {epochs} epochs it can't have kept number {kept_epoch}.")
+        return self.weights(lookback, features, horizon) | {name: floats(epochs) for name in HISTORY}
+
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        from backsight.training.program import program_for
+
+        program = program_for(self, lookback, features, horizon, plan.learning_rate)
+        names = self._names(program, features)
+        state = program.restore([frozen.arrays[name] for name in names])
+        train_rmse, val_rmse = (tuple(frozen.arrays[name].tolist()) for name in HISTORY)
+        history = History(train_rmse, val_rmse, frozen.settings["kept_epoch"])
+        return NetworkForecaster(program, state, names, history)
+
+    def _names(self, program: "Program", features: int) -> tuple[str, ...]:
+        return tuple(self.weights(program.lookback, features, program.horizon))
 
     def _starts(self, learn: Windows, plan: Plan, seeds: Sequence[int]) -> tuple["Program", list["State"]]:
         """The program, and the state with which each seed begins."""
@@ -78,11 +109,14 @@ class NetworkForecaster(Forecaster):
     Attributes:
         program: the network, compiled.
         state: its weights.
+        names: of the arrays of `state` that are kept: the trainable ones, and then, of a function of the user's, the
+            others. In those of the closed list the others are the seeds of dropout, which forecasts do without.
         history: of its training.
     """
 
     program: "Program"
     state: "State"
+    names: tuple[str, ...]
     history: History
 
     @property
@@ -91,6 +125,13 @@ class NetworkForecaster(Forecaster):
 
     def predict(self, windows: Windows) -> Outputs:
         return self.program.predict(self.state, windows)
+
+    def freeze(self) -> Frozen:
+        kept = [*self.state.trainable, *self.state.other][: len(self.names)]
+        arrays = {name: np.asarray(array) for name, array in zip(self.names, kept, strict=True)}
+        errors = (self.history.train_rmse, self.history.val_rmse)
+        arrays |= {name: np.array(rmse, dtype=np.float64) for name, rmse in zip(HISTORY, errors, strict=True)}
+        return Frozen({"epochs": self.history.epochs, "kept_epoch": self.history.kept_epoch}, arrays)
 
     def mean_slopes(self, windows: Windows) -> Slopes:
         from backsight.training.inside import mean_slopes

@@ -1,12 +1,13 @@
 """Recursion: a model of one step ahead, whose forecast is read as if it had been observed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from backsight.errors import RecipeError
+from backsight.models.frozen import Frozen, Specs
 from backsight.models.recipe import Forecaster, OnEpoch, OnSeedEpoch, Recipe, ignore
 from backsight.training.checkpoint import Checkpoints
 from backsight.training.history import History
@@ -90,6 +91,12 @@ class Recursive(Recipe):
         fitted = self.base.fit_together(_one_ahead(learn), _one_ahead(check), plan, seeds, on_epoch, checkpoints)
         return [RecursiveForecaster(one) for one in fitted]
 
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        return self.base.expected(lookback, features, 1, settings)
+
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        return RecursiveForecaster(self.base.thaw(frozen, lookback, features, 1, plan))
+
 
 @dataclass(frozen=True, eq=False)
 class RecursiveForecaster(Forecaster):
@@ -114,6 +121,9 @@ class RecursiveForecaster(Forecaster):
     @property
     def steps_back(self) -> int:  # type: ignore[override]
         return self.base.steps_back
+
+    def freeze(self) -> Frozen:
+        return self.base.freeze()
 
     def predict(self, windows: Windows) -> Outputs:
         if not len(windows):

@@ -1,8 +1,9 @@
 """One comparison: every entry and seed fitted, all of them examined on the same days."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
@@ -15,10 +16,14 @@ from backsight.evaluation.judge import Judge
 from backsight.evaluation.significance import Paired, holm
 from backsight.models.network import Network
 from backsight.models.registry import simplicity
+from backsight.runs.elsewhere import carry_out_elsewhere
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted, predict_every_origin
+from backsight.runs.folder import RunFolder, run_in
 from backsight.runs.jobs import Outcome, carry_out
 from backsight.runs.openings import Openings, note_opening
+from backsight.runs.piece import Piece
+from backsight.runs.pools import THREADS, Backend, BackendName
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import NETWORKS, Model, Strategy, Study, make_study
 from backsight.series.series import Series
@@ -26,6 +31,8 @@ from backsight.training.plan import Plan
 from backsight.windows.folds import Window
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split
+
+NOTHING_LOST: Mapping[Piece, str] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +47,7 @@ class Comparison:
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it before every fit was done.
         openings: how often these test days have been opened; None where that is not noted.
+        lost: fits that were given up since their workers died, and why; they sit no exam.
     """
 
     study: Study
@@ -48,6 +56,7 @@ class Comparison:
     seconds: float
     interrupted: bool = False
     openings: Openings | None = None
+    lost: Mapping[Piece, str] = field(default_factory=dict)
 
     @property
     def series(self) -> Series:
@@ -196,7 +205,10 @@ def compare(
     dropout: Sequence[float] = (),
     strategy: Sequence[Strategy] = ("direct",),
     baselines: bool = True,
+    out: Path | str | None = None,
     workers: int | None = None,
+    backend: BackendName = "threads",
+    cluster: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Put models at several lookbacks through one exam.
@@ -224,13 +236,17 @@ def compare(
             one output a step. "recursive": one output, fed back as the newest value; it reads the target alone.
         baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
             exam too, as they should.
+        out: a run folder that keeps every fit; with the same arguments a comparison that was ended goes on there.
         workers: fits at a time; one a core without it.
+        backend: where fits are carried out: "threads" of this process, "processes" of this machine, or the workers of
+            "dask" or "ray". The numbers are the same.
+        cluster: the address of a Dask or Ray cluster that is running; without it one is started on this machine.
         progress: told what happens.
 
     Raises:
         ColumnError: no such target, or a glob that fits nothing.
         RecipeError: no such model or setting, or one that can't read these columns.
-        SettingError: a number outside its range.
+        SettingError: a number outside its range, or a folder that holds another run.
         WindowError: the series is too short.
 
     >>> import backsight
@@ -258,22 +274,47 @@ def compare(
         strategy=strategy,
         baselines=baselines,
     )
-    return examine(study, workers, progress)
+    with run_in(out, "compare", study) as run:
+        return examine(study, workers, progress, run, Backend(backend, cluster))
 
 
-def examine(study: Study, workers: int | None = None, progress: Progress | None = None) -> Comparison:
+def examine(
+    study: Study,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    run: RunFolder | None = None,
+    backend: Backend = THREADS,
+) -> Comparison:
     """Fit every entry and seed, then open the test days once, for all that were finished.
+
+    Args:
+        study: what is asked.
+        workers: fits at a time; one a core without it.
+        progress: told what happens.
+        run: keeps every fit, and has those of earlier.
+        backend: where fits are carried out.
 
     Raises:
         Interrupted: Ctrl-C came before a single fit was finished.
         BacksightError: whatever a fit raised.
     """
     began = perf_counter()
-    outcome = carry_out(study.jobs(), workers, progress or Silent())
-    return conclude(study, outcome, perf_counter() - began)
+    progress = progress or Silent()
+    lost = NOTHING_LOST
+    if backend == THREADS:
+        outcome = carry_out(study.jobs(run), workers, progress)
+    else:
+        outcome, lost = carry_out_elsewhere(study, backend, workers, progress, run)
+    return conclude(study, outcome, perf_counter() - began, run, lost)
 
 
-def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparison:
+def conclude(
+    study: Study,
+    outcome: Outcome[Fitted],
+    seconds: float,
+    run: RunFolder | None = None,
+    lost: Mapping[Piece, str] = NOTHING_LOST,
+) -> Comparison:
     """Open the test days, once, and gather the forecasts of all that was finished.
 
     Raises:
@@ -285,12 +326,12 @@ def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparis
     folds = [[f for f in fitted if (f.entry.name, f.seed) in whole] for fitted in folds]
     if not whole:
         raise Interrupted
-    openings = note_opening(study)
+    openings = note_opening(study) if run is None else run.open_test_days()
     tables = [_sit(study, exam, fitted) for exam, fitted in zip(study.exams, folds, strict=True)]
     if study.earlier:
         tables = [table.assign(**{FOLD: fold}) for fold, table in enumerate(tables, start=1)]
     forecasts = with_ensembles(pd.concat(tables, ignore_index=True))
-    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings)
+    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings, lost)
 
 
 def _finished(study: Study, results: Iterable[Iterable[Fitted | None]]) -> list[Fitted]:

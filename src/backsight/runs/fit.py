@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from backsight.models.recipe import Forecaster, OnSeedEpoch
 from backsight.runs.entry import Entry
 from backsight.series.frequency import times_after
 from backsight.series.series import Series
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.plan import Plan
 from backsight.vocabulary import Origins, Outputs
 from backsight.windows.scaling import ScaleName
@@ -51,6 +53,21 @@ class Fitted:
         return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part)
 
 
+class Fit(Protocol):
+    """Fits one entry with each of these seeds, going on from a checkpoint if there is one."""
+
+    def __call__(
+        self, seeds: Sequence[int], on_epoch: OnSeedEpoch, checkpoints: Checkpoints | None = None
+    ) -> list[Fitted]: ...
+
+
+class Keeper(Protocol):
+    """Keeps finished pieces: gives those it has, and has the others fitted."""
+
+    def fit(self, fit: Fit, entry: str, fold: int, seeds: Sequence[int], on_epoch: OnSeedEpoch) -> list[Fitted]:
+        """The pieces of an entry, for one exam, with these seeds."""
+
+
 def fit_entry(
     series: Series,
     exam: Exam,
@@ -59,8 +76,9 @@ def fit_entry(
     scale: ScaleName,
     seeds: Sequence[int],
     on_epoch: OnSeedEpoch,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Fitted]:
-    """Fit one entry with each of these seeds: a pure function of its arguments.
+    """Fit one entry with each of these seeds: a pure function of its arguments, wherever it goes on from.
 
     Reads training and validation targets only.
     """
@@ -79,7 +97,7 @@ def fit_entry(
     if not len(learn):
         raise WindowError(f"{entry.name} has no training window whose targets were all observed. Take other rows.")
     check = learn.at(exam.origins("validation"))
-    forecasters = entry.recipe.fit_together(learn, check, plan, seeds, on_epoch)
+    forecasters = entry.recipe.fit_together(learn, check, plan, seeds, on_epoch, checkpoints)
     share = (perf_counter() - began) / len(seeds)
     return [
         Fitted(entry, seed, view, forecaster, len(learn), share)

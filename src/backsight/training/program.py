@@ -4,7 +4,7 @@ The series lies on the device once. A mini-batch is gathered from it by row numb
 so a window is never copied out and a lookback of 360 costs the memory of one of 3.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from threading import Lock, RLock
@@ -79,6 +79,18 @@ class Program:
             [v.value for v in model.non_trainable_variables],
             [v.value for v in self.optimizer.variables],
         )
+
+    def restore(self, weights: Sequence[Any]) -> State:
+        """The state of a network that forecasts and learns no more.
+
+        Args:
+            weights: the trainable ones in Keras's order, and then the others; without those, the ones that a freshly
+                built model begins with.
+        """
+        values = [jnp.asarray(w) for w in weights]
+        learnt = len(self.model.trainable_variables)
+        others = [v.value for v in self.model.non_trainable_variables]
+        return State(values[:learnt], values[learnt:] or others, [])
 
     def run_epoch(self, state: State, inputs: Any, targets: Any, learn: Any, check: Any) -> tuple[State, Any, Any]:
         """Every training batch once, then the validation loss.
