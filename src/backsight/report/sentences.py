@@ -44,7 +44,17 @@ def exam_sentences(exam: Record) -> list[str]:
         *_parrots(entries),
         *_descents(exam["entries"], unit),
         *([f"Failed, with a forecast that is no number: {', '.join(failed)}."] if failed else []),
+        *lost_sentences(exam["lost"]),
     ]
+
+
+def lost_sentences(lost: list[Record]) -> list[str]:
+    """What was given up since it killed its workers, if anything was."""
+    if not lost:
+        return []
+    fits = "; ".join(fit["fit"] for fit in lost[:5])
+    more = f"; and {len(lost) - 5} more" if len(lost) > 5 else ""
+    return [f"Given up, since their workers died each time: {fits}{more} ({lost[0]['why']}). They sat no exam."]
 
 
 def show_days(exam: Record) -> str:

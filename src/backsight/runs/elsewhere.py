@@ -52,7 +52,7 @@ def carry_out_elsewhere(
     interrupted = False
     try:
         while work.todo or work.suspects:
-            with open_pool(backend, study, workers if work.todo else 1) as pool:
+            with open_pool(backend, study, workers) as pool:
                 _use(pool, work, take, run)
     except KeyboardInterrupt:
         interrupted = True
@@ -94,22 +94,22 @@ class _Work:
 
 
 def _use(pool: Pool, work: _Work, take: Callable[[Piece, Done], None], run: RunFolder | None) -> None:
-    """Carry out pieces until none is left, or the pool is no more."""
-    alone = not work.todo
-    queue = work.suspects if alone else work.todo
+    """Carry out pieces, suspects first and one by one, until none is left or the pool is no more."""
     # A pool that dies as a whole gets no more pieces than it works at, so that few are under suspicion.
-    room = 1 if alone else pool.workers if pool.shared_fate else 2 * pool.workers
+    room = pool.workers if pool.shared_fate else 2 * pool.workers
     in_progress: dict[Future[Done], Piece] = {}
-    broken = False
-    while in_progress or (queue and not broken):
-        while queue and len(in_progress) < room and not broken:
+    alive = True
+    while in_progress or (alive and (work.suspects or work.todo)):
+        if not in_progress:
+            queue, most = (work.suspects, 1) if work.suspects else (work.todo, room)
+        while alive and queue and len(in_progress) < most:
             piece = queue.popleft()
             checkpoints = run.checkpoints(piece) if run is not None and pool.same_machine else None
             try:
                 in_progress[pool.submit(piece, checkpoints)] = piece
             except pool.died:
                 queue.appendleft(piece)
-                broken = True
+                alive = False
         # In short turns: a Ctrl-C that comes just before a wait begins is not seen until that wait is over.
         finished, _ = wait(in_progress, timeout=0.5, return_when=FIRST_COMPLETED)
         for future in finished:
@@ -118,4 +118,4 @@ def _use(pool: Pool, work: _Work, take: Callable[[Piece, Done], None], run: RunF
                 take(piece, future.result())
             except pool.died as error:
                 work.strike(piece, pool, error)
-                broken = pool.shared_fate
+                alive = not pool.shared_fate

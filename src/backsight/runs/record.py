@@ -177,6 +177,7 @@ def _asked_record(comparison: Comparison, judge: Judge) -> Record:
         "openings": None if openings is None else asdict(openings),
         "floor": judge.floor,
         "baseline": judge.baseline,
+        "lost": [{"fit": str(piece), **piece._asdict(), "why": why} for piece, why in comparison.lost.items()],
     }
 
 
