@@ -2,8 +2,8 @@
 
     python tests/killed_runs.py --kills 200
 
-Every process of a run is a fork of one that has loaded pandas and the like, but neither Keras nor JAX: it differs from a
-new one in that it begins sooner.
+Every process of a run is a fork of one that has loaded pandas and the like, but neither Keras nor JAX: it differs
+from a new one in that it begins sooner.
 """
 
 import argparse

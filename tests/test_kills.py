@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def test_ten_kills_of_a_comparison_change_nothing():
-    """`killed_runs.py` in a process of its own, which forks; there is no sleeping until something has happened in it."""
+    """`killed_runs.py` in a process of its own, since it forks."""
     script = Path(__file__).parent / "killed_runs.py"
     done = subprocess.run([sys.executable, str(script), "--kills", "10"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

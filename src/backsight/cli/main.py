@@ -13,6 +13,7 @@ from backsight.cli.audit import audit
 from backsight.cli.compare import compare
 from backsight.cli.describe import describe
 from backsight.cli.doctor import doctor
+from backsight.cli.export import export
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
 from backsight.cli.lookback import lookback
@@ -33,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, lookback, memory, memory_test, tune, resume, audit, describe, models, data, doctor):
+for command in (
+    lesson, compare, lookback, memory, memory_test, tune, resume, export, audit, describe, models, data, doctor,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)
 

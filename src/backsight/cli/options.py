@@ -174,6 +174,13 @@ class TrainingOptions:
     batch_size: Annotated[int, typer.Option(help="Windows a training step.")] = 32
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.001
     keep: Annotated[Literal["best", "last"], typer.Option(help="The epoch whose weights a network keeps.")] = "best"
+    loss: Annotated[
+        Literal["squared", "quantile"],
+        typer.Option(
+            help="What a network makes small: squared errors, or the pinball loss of the quantiles 0.05, 0.5 and 0.95, "
+            "whose median is the forecast."
+        ),
+    ] = "squared"
     scale: Annotated[
         Literal["standard", "none"],
         typer.Option(help="Standardise by the training rows, or leave numbers as they are."),
@@ -195,6 +202,7 @@ class TrainingOptions:
             monitor=self.monitor,
             patience=self.patience,
             keep=self.keep,
+            loss=self.loss,
         )
 
 

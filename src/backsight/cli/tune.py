@@ -112,8 +112,9 @@ def tune(
         if dry_run:
             with progress_bar("done") as progress:
                 estimates = estimate(search, progress)
-            _show_estimates(estimate_record(search, estimates, of_backend.workers or cores()), console, json)
-            return
+    if dry_run:
+        _show_estimates(estimate_record(search, estimates, of_backend.workers or cores()), console, json)
+        return
     conduct_tuning(search, source, minutes, out=out, of_backend=of_backend, json=json, console=console)
 
 

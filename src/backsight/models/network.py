@@ -15,14 +15,15 @@ from backsight.training.checkpoint import Checkpoints
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.training.traces import Inside
-from backsight.vocabulary import Outputs
+from backsight.vocabulary import Band, Outputs
 from backsight.windows.windows import Windows
 
 if TYPE_CHECKING:
     from backsight.training.program import Program, State
 
-#: Names of the arrays of errors by epoch.
+#: Names of the arrays of errors by epoch, and of those that a network with quantiles has beside them.
 HISTORY = ("history/train_rmse", "history/val_rmse")
+PINBALL = ("history/train_pinball", "history/val_pinball")
 
 
 class Network(Recipe):
@@ -43,7 +44,10 @@ class Network(Recipe):
 
     @abstractmethod
     def build(self, lookback: int, features: int, horizon: int) -> Any:
-        """An untrained `keras.Model` from (windows, lookback, features) to (windows, horizon)."""
+        """An untrained `keras.Model` from (windows, lookback, features) to (windows, horizon).
+
+        With the quantile loss, `horizon` counts every quantile of every lead.
+        """
 
     @abstractmethod
     def weights(self, lookback: int, features: int, horizon: int) -> Specs:
@@ -74,32 +78,41 @@ class Network(Recipe):
         return [NetworkForecaster(program, one.state, names, one.history) for one in trained]
 
     def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
-        epochs, kept_epoch = take_counts(settings, epochs=0, kept_epoch=0)
+        # A network that learnt squared errors has no quantiles, and says nothing of them.
+        more = {"quantiles": 3} if "quantiles" in settings else {}
+        epochs, kept_epoch, *quantiles = take_counts(settings, epochs=0, kept_epoch=0, **more)
         if kept_epoch > epochs:
             raise ModelFileError(f"Of {epochs} epochs it can't have kept number {kept_epoch}.")
-        return self.weights(lookback, features, horizon) | {name: floats(epochs) for name in HISTORY}
+        outputs = horizon * quantiles[0] if quantiles else horizon
+        of_epochs = (*HISTORY, *PINBALL) if quantiles else HISTORY
+        return self.weights(lookback, features, outputs) | {name: floats(epochs) for name in of_epochs}
 
     def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
         from backsight.training.program import program_for
 
-        program = program_for(self, lookback, features, horizon, plan.learning_rate)
+        quantiles = plan.learnt_quantiles
+        if len(quantiles) != frozen.settings.get("quantiles", 0):
+            raise ModelFileError("Its quantiles are not those of its plan.")
+        program = program_for(self, lookback, features, horizon, plan.learning_rate, quantiles)
         names = self._names(program, features)
         state = program.restore([frozen.arrays[name] for name in names])
-        train_rmse, val_rmse = (tuple(frozen.arrays[name].tolist()) for name in HISTORY)
-        history = History(train_rmse, val_rmse, frozen.settings["kept_epoch"])
+        train_rmse, val_rmse, *pinball = (
+            tuple(frozen.arrays[name].tolist()) for name in (*HISTORY, *PINBALL) if name in frozen.arrays
+        )
+        history = History(train_rmse, val_rmse, frozen.settings["kept_epoch"], *pinball)
         return NetworkForecaster(program, state, names, history)
 
     def _names(self, program: "Program", features: int) -> tuple[str, ...]:
-        return tuple(self.weights(program.lookback, features, program.horizon))
+        return tuple(self.weights(program.lookback, features, program.outputs))
 
     def _starts(self, learn: Windows, plan: Plan, seeds: Sequence[int]) -> tuple["Program", list["State"]]:
         """The program, and the state with which each seed begins."""
         from backsight.training.program import program_for
         from backsight.training.seeds import seeded
 
-        shape = (learn.lookback, learn.features, learn.horizon)
-        program = program_for(self, *shape, plan.learning_rate)
-        return program, [program.start(seeded(lambda: self.build(*shape), seed)) for seed in seeds]
+        shape = (learn.lookback, learn.features)
+        program = program_for(self, *shape, learn.horizon, plan.learning_rate, plan.learnt_quantiles)
+        return program, [program.start(seeded(lambda: self.build(*shape, program.outputs), seed)) for seed in seeds]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +139,22 @@ class NetworkForecaster(Forecaster):
     def predict(self, windows: Windows) -> Outputs:
         return self.program.predict(self.state, windows)
 
+    def predict_band(self, windows: Windows) -> Band | None:
+        if not self.program.quantiles:
+            return None
+        quantiles = self.program.predict_quantiles(self.state, windows)
+        return quantiles[:, :, 0], quantiles[:, :, -1]
+
     def freeze(self) -> Frozen:
         kept = [*self.state.trainable, *self.state.other][: len(self.names)]
         arrays = {name: np.asarray(array) for name, array in zip(self.names, kept, strict=True)}
-        errors = (self.history.train_rmse, self.history.val_rmse)
-        arrays |= {name: np.array(rmse, dtype=np.float64) for name, rmse in zip(HISTORY, errors, strict=True)}
-        return Frozen({"epochs": self.history.epochs, "kept_epoch": self.history.kept_epoch}, arrays)
+        history, quantiles = self.history, len(self.program.quantiles)
+        errors = dict(zip(HISTORY, (history.train_rmse, history.val_rmse), strict=True))
+        if quantiles:
+            errors |= zip(PINBALL, (history.train_pinball, history.val_pinball), strict=True)
+        arrays |= {name: np.array(of_epochs, dtype=np.float64) for name, of_epochs in errors.items()}
+        more = {"quantiles": quantiles} if quantiles else {}
+        return Frozen({"epochs": history.epochs, "kept_epoch": history.kept_epoch, **more}, arrays)
 
     def mean_slopes(self, windows: Windows) -> Slopes:
         from backsight.training.inside import mean_slopes

@@ -31,8 +31,9 @@ class Own(Network):
 
     Attributes:
         function: called as `function((lookback, features))`; returns a `keras.Model` with outputs of shape
-            (windows, horizon). If it has a parameter called `horizon`, it is given the horizon. What the
-            model was compiled with is not used: the plan says how it is trained.
+            (windows, horizon). If it has a parameter called `horizon`, it is given the horizon, or with the quantile
+            loss the number of leads times that of quantiles. What the model was compiled with is not used: the plan
+            says how it is trained.
         name: what to call it.
     """
 
@@ -64,7 +65,8 @@ class Own(Network):
         if shape is None or tuple(shape) != (1, horizon):
             raise RecipeError(
                 f"{self.name} must map inputs of shape {(None, lookback, features)} to outputs of shape "
-                f"{(None, horizon)}; for one window its model gives {shape}. End it with Dense(horizon)."
+                f"{(None, horizon)}; for one window its model gives {shape}. End it with Dense(horizon), where "
+                f"`horizon` is an argument of the function: with the quantile loss it counts the quantiles too."
             )
         return model
 

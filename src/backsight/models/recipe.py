@@ -16,7 +16,7 @@ from backsight.training.events import EpochDone
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.training.traces import Inside
-from backsight.vocabulary import Outputs
+from backsight.vocabulary import Band, Outputs
 from backsight.windows.windows import Windows
 
 #: Kinds of settings that several recipes have.
@@ -58,6 +58,14 @@ class Forecaster(ABC):
 
         A forecast reads nothing after its window's origin.
         """
+
+    def predict_band(self, windows: Windows) -> Band | None:
+        """Lower and upper end of what actual values lie between, as the forecaster has learnt it.
+
+        Returns:
+            each of shape (windows, horizon), in the target's unit; None of a forecaster that says one number.
+        """
+        return None
 
     def freeze(self) -> Frozen:
         """All of it as plain values, its history too; `Recipe.thaw` undoes this to the bit.

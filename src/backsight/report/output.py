@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from backsight.evaluation.ensemble import base_entry
+from backsight.evaluation.intervals import centred, examined
 from backsight.report.files import Writer
 from backsight.report.leads import lead_rows, shown_entries
 from backsight.report.leads_plot import plot_leads
@@ -22,12 +24,12 @@ Record = dict[str, Any]
 def comparison_files(
     record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: record, leaderboard, forecasts; and leads, folds and training curves if any.
+    """Writers by file name: record, leaderboard, forecasts, intervals; leads, folds and training curves if any.
 
     Args:
         record: of the comparison; see `runs.record`.
         board: see `evaluation.leaderboard`.
-        histories: see `runs.compare.history_rows`.
+        histories: see `runs.histories.history_rows`.
         forecasts: see `evaluation.forecasts`.
     """
     unit = record["exam"]["unit"]
@@ -36,6 +38,7 @@ def comparison_files(
         "leaderboard.csv": board.to_csv,
         "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+        **interval_files(record["exam"], forecasts),
     }
     if record["exam"]["leads"] is not None:
         files |= _leads_files(record["exam"], unit)
@@ -47,6 +50,42 @@ def comparison_files(
             "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
         }
     return files
+
+
+def interval_files(exam: Record, forecasts: pd.DataFrame) -> dict[str, Writer]:
+    """Writers by file name: the recommended entry's intervals, and how those of all entries did; none if all failed.
+
+    Args:
+        exam: see `runs.record.exam_record`.
+        forecasts: see `evaluation.forecasts`.
+    """
+    known = {entry["name"]: entry for entry in exam["entries"] if entry["intervals"] is not None}
+    taken = exam["recommended"]
+    if taken not in known:
+        return {}
+    rows = forecasts[forecasts["entry"] == base_entry(taken)]
+    test = examined(centred(rows), known[taken]["intervals"]["level"])
+    return {
+        "intervals.csv": lambda path: test.to_csv(path, index=False),
+        "coverage.csv": lambda path: coverage_rows(list(known.values())).to_csv(path, index=False),
+    }
+
+
+def coverage_rows(entries: list[Record]) -> pd.DataFrame:
+    """How the intervals of entries did: one row an entry, lead ("all" is over all of them) and way they were made.
+
+    >>> found = {"coverage": 0.9, "error": 0.02, "width": 9.0, "score": 12.0, "forecasts": 363}
+    >>> intervals = {"level": 0.9, "fixed": found, "adaptive": found, "leads": []}
+    >>> coverage_rows([{"name": "lstm_3", "intervals": intervals}])["intervals"].tolist()
+    ['fixed', 'adaptive']
+    """
+    return pd.DataFrame(
+        {"entry": e["name"], "lead": scored.get("lead", "all"), "intervals": way, "level": level, **scored[way]}
+        for e in entries
+        for level in [e["intervals"]["level"]]
+        for scored in [e["intervals"], *e["intervals"]["leads"]]
+        for way in ("fixed", "adaptive")
+    )
 
 
 def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:

@@ -71,7 +71,7 @@ def decode(data: bytes) -> Checkpoint | None:
     beside = json.loads(json.loads(data[8 : 8 + header])["__metadata__"]["checkpoint"])
     arrays = load(data)
     state = _taken("state", arrays)
-    losses = tuple(tuple((train, val) for train, val in of_seed) for of_seed in beside["losses"])
+    losses = tuple(tuple(map(tuple, of_seed)) for of_seed in beside["losses"])
     return Checkpoint(tuple(beside["seeds"]), losses, state, _taken("kept", arrays) or state)
 
 

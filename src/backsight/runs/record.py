@@ -20,6 +20,7 @@ from backsight.models.registry import recipe_name, recipe_to_json, storable
 from backsight.runs.compare import Comparison
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
+from backsight.runs.interval_record import intervals_record
 from backsight.runs.lesson import Lesson, RowResult
 from backsight.runs.lookback import Lookbacks
 from backsight.series.series import Series
@@ -46,8 +47,9 @@ def exam_record(comparison: Comparison) -> Record:
     error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are
     the paired tests on the test days that were asked, adjusted together; see `evaluation.significance.Paired`.
 
-    Where more than one step is forecast, an entry has its errors at each of its `leads`, and `leads` of the exam say up
-    to which of them the best entry is of use; see `evaluation.leads`.
+    `intervals` of an entry are how often they held test values; see `runs.interval_record`. Where more than one step is
+    forecast, an entry has its errors at each of its `leads`, and `leads` of the exam say up to which of them the best
+    entry is of use; see `evaluation.leads`.
 
     In a backtest all of that is over all folds together. `folds` are their days, in an entry its errors in each, and
     in a pair how many the first one won. `lookback` tells of the best model that was tried at several, and is None
@@ -276,6 +278,7 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "verdict": line["verdict"],
         "against": line["against"],
         "parrot": None if parrot is None else _parrot_record(parrot),
+        "intervals": intervals_record(comparison.forecasts, name),
         "second_descents": [] if ensemble else _second_descents(members),
         **(_no_training(members) if ensemble else _training(members)),
     }
