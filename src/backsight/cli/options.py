@@ -58,6 +58,35 @@ class BackendOptions:
         return Backend(self.backend, self.cluster)
 
 
+# How a file is read.
+Time = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")]
+TimeFormat = Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")]
+Encoding = Annotated[str, typer.Option(help="Of a CSV file.")]
+OnDuplicate = Annotated[
+    Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
+]
+OnMissing = Annotated[
+    Literal["error", "ffill"], typer.Option(help="What to do with missing rows and cells: stop, or carry forward.")
+]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a file is read."""
+
+    time: Time = None
+    time_format: TimeFormat = None
+    encoding: Encoding = "utf-8"
+    on_duplicate: OnDuplicate = "error"
+    on_missing: OnMissing = "error"
+
+    def source(self, data: str, columns: list[str]) -> "Source":
+        """Where these columns of a series come from. Others have not to be in order."""
+        from backsight.series.source import Source
+
+        return Source(data, columns, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """Which numbers: columns, rows, and how a file is read."""
@@ -70,15 +99,11 @@ class DataOptions:
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Leave out earlier rows.")] = None
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Leave out later rows.")] = None
     rows: Annotated[int | None, typer.Option(help="Only so many rows, from the start.")] = None
-    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")] = None
-    time_format: Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")] = None
-    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8"
-    on_duplicate: Annotated[
-        Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
-    ] = "error"
-    on_missing: Annotated[
-        Literal["error", "ffill"], typer.Option(help="What to do with missing rows and cells: stop, or carry forward.")
-    ] = "error"
+    time: Time = None
+    time_format: TimeFormat = None
+    encoding: Encoding = "utf-8"
+    on_duplicate: OnDuplicate = "error"
+    on_missing: OnMissing = "error"
 
     @property
     def globs(self) -> list[str] | None:

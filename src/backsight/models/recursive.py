@@ -13,7 +13,7 @@ from backsight.training.checkpoint import Checkpoints
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.training.traces import Inside
-from backsight.vocabulary import Outputs
+from backsight.vocabulary import Band, Outputs
 from backsight.windows.onward import lay_out, observe
 from backsight.windows.windows import Windows
 
@@ -147,6 +147,15 @@ class RecursiveForecaster(Forecaster):
             onward = observe(onward, leads[-1])
             leads.append(self.base.predict(onward))
         return np.concatenate(leads, axis=1)[:count, : windows.horizon]
+
+    def predict_band(self, windows: Windows) -> Band | None:
+        """Of the first leads what the base has learnt; NaN further on, where nobody has learnt it."""
+        band = self.base.predict_band(replace(windows, horizon=self.ahead))
+        if band is None:
+            return None
+        further = ((0, 0), (0, max(windows.horizon - self.ahead, 0)))
+        low, high = (np.pad(end[:, : windows.horizon], further, constant_values=np.nan) for end in band)
+        return low, high
 
     def look_inside(self, windows: Windows) -> Inside | None:
         """What the layers do on the way to the first forecast."""

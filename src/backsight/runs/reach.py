@@ -25,10 +25,11 @@ def reaching(fitted: Fitted, horizon: int) -> Fitted:
         return asked
     if horizon > view.horizon and view.features != (view.target,):
         others = [name for name in view.features if name != view.target]
-        reads = f"it reads {', '.join(others[:6])}{' and more' if len(others) > 6 else ''}, whose next values"
+        steps = f"{view.horizon} step{'s' if view.horizon > 1 else ''}"
         raise RecipeError(
-            f"{fitted.entry.name} was trained for {view.horizon} step{'s' if view.horizon > 1 else ''} ahead; {horizon} "
-            f"were asked for. To go on from its own forecasts it would have to know the columns it reads; "
-            f"{reads} nobody knows. Compare anew with --horizon {horizon} and save that model."
+            f"{fitted.entry.name} was trained for {steps} ahead; {horizon} were asked for. To go on from its own "
+            f"forecasts it would have to know the next values of {', '.join(others[:6])}"
+            f"{' and more' if len(others) > 6 else ''}, which it reads too. Compare anew with --horizon {horizon} and "
+            f"save that model."
         )
     return replace(asked, forecaster=RecursiveForecaster(fitted.forecaster, view.horizon))

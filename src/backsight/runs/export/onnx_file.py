@@ -13,6 +13,7 @@ from backsight.models.convolution import Convolution
 from backsight.models.dense import Dense
 from backsight.models.network import Network
 from backsight.models.recurrent import Recurrent
+from backsight.models.recursive import Recursive
 from backsight.models.ridge import Ridge
 from backsight.models.transformer import Transformer
 from backsight.models.trees import BoostedTrees
@@ -81,6 +82,7 @@ def _member(graph: Graph, scaled: str, fitted: Fitted) -> str:
         output = onnx_networks.transformer_network(graph, scaled, recipe, arrays, view.lookback)
     else:
         what = "its function is yours alone" if isinstance(recipe, Network) else "it reads no window"
+        what = "it is fed with its own forecasts" if isinstance(recipe, Recursive) else what
         raise RecipeError(
             f"{fitted.entry.name} can't be exported to ONNX: {what}. Networks of backsight, ridge and trees can."
         )
