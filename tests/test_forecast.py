@@ -1,6 +1,8 @@
 """Forecasts of model files: against the comparison they come from, intervals by hand, and what is refused."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from math import ceil
 
@@ -389,6 +391,16 @@ def test_the_command_keeps_an_update_beside_the_model(files, capsys):
     assert plain.splitlines()[2] == again.splitlines()[2], "the same forecast and interval"
     assert told_file(files / "own.zip").read_bytes() == kept
     assert (files / "own.zip").read_bytes() == model
+
+
+def test_tables_forecast_without_keras(files):
+    """A ridge answers in a second: neither Keras nor JAX is loaded."""
+    code = (
+        "import sys; from backsight.cli.main import main; "
+        "assert main(['forecast', 'own.zip', 'toy.csv']) == 0; assert not {'jax', 'keras'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=files, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
