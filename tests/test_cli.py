@@ -48,7 +48,8 @@ def test_the_json_of_a_comparison(result):
 def test_the_files_of_a_comparison(result):
     out, record = result
     assert {p.name for p in out.iterdir() if not p.name.startswith(".")} == {
-        "leaderboard.csv", "leaderboard.png", "forecasts.csv", "histories.csv", "training_curves.png", "result.json",
+        "leaderboard.csv", "forecasts.csv", "histories.csv", "intervals.csv", "coverage.csv",
+        "result.json", "made.json", "report.html", "figures",
         "run.json", "ledger.jsonl", "ledger.jsonl.lock", "pieces", "unfinished",
     }  # fmt: skip
     assert json.loads((out / "result.json").read_text()) == record
@@ -61,7 +62,9 @@ def test_the_files_of_a_comparison(result):
     histories = pd.read_csv(out / "histories.csv")
     assert set(histories.groupby(["entry", "seed"])["kept"].sum()) == {1}
     assert histories["epoch"].max() == 3
-    for picture in out.glob("*.png"):
+    pictures = {p.name for p in (out / "figures").iterdir()}
+    assert {"leaderboard.png", "leaderboard.svg", "training_curves.png", "forecast.svg"} <= pictures
+    for picture in (out / "figures").glob("*.png"):
         assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 

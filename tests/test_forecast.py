@@ -86,8 +86,8 @@ def test_intervals_are_order_statistics_of_validation_errors(models, load):
         assert one["upper"] == pytest.approx(one["predicted"] + errors[rank - 1])
 
 
-def test_a_network_of_quantiles_has_intervals_around_its_median(tmp_path):
-    """Its ends are told nowhere in the model file, so the errors of the median make the interval."""
+def test_a_network_of_quantiles_has_intervals_around_its_quantiles(tmp_path):
+    """By hand, around its upper quantile one step ahead; two steps ahead, where it has none, around its median."""
     plan = replace(PLAN, loss="quantile")
     found = backsight.compare(
         own_past(toy(KNOWN)), "y", models="lstm(units=3)", lookback=[3], plan=plan, seeds=1, baselines=False
@@ -95,10 +95,12 @@ def test_a_network_of_quantiles_has_intervals_around_its_median(tmp_path):
     found.save(tmp_path / "net.zip")
     ahead = look_ahead(backsight.load_model(tmp_path / "net.zip"), own_past(toy()), horizon=2, update=True)
     rows = found.forecasts[found.forecasts["part"] == "validation"]
-    errors = np.sort(rows["actual"] - rows["predicted"])
+    errors = np.sort(rows["actual"] - rows["high"])
     first = ahead.judged.iloc[0]
-    assert first["upper"] - first["predicted"] == pytest.approx(errors[ceil((len(errors) + 1) * 0.95) - 1])
+    assert first["upper"] - first["high"] == pytest.approx(errors[ceil((len(errors) + 1) * 0.95) - 1])
     assert ahead.rows[["lower", "upper"]].notna().all(axis=None)
+    assert (ahead.rows["lower"] < ahead.rows["predicted"]).all()
+    assert not {"low", "high"} & set(ahead.rows)
 
 
 def test_in_python():

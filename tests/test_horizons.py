@@ -398,7 +398,7 @@ def test_the_command_shows_and_writes_errors_by_lead(tmp_path, capsys):
     by_lead = pd.read_csv(out / "leads.csv")
     assert set(by_lead["entry"]) == {entry["name"] for entry in record["entries"]}
     assert {"test_rmse", "test_mae", "test_bias", "test_skill", "val_rmse", "reference"} <= set(by_lead)
-    assert (out / "errors_by_lead.png").stat().st_size > 10_000
+    assert (out / "figures" / "errors_by_lead.png").stat().st_size > 10_000
     assert main([*asked.split(), "--strategy", "both"]) == 2
     assert main(["compare", "seattle", "--horizon", "2", "--strategy", "recursive"]) == 2
     assert "would read precipitation" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def leads_table(exam: Record) -> Table:
     unit = f", {exam['unit']}" if exam["unit"] else ""
     leads = shown_leads(exam["horizon"])
     table = new_table(f"By lead (test RMSE{unit})", "entry", *(f"{lead} ahead" for lead in leads))
-    for entry in shown_entries(exam):
+    for entry in shown_by_lead(exam):
         cells = (show_mean([_mean(entry["leads"][lead - 1]["test_rmse"])]) for lead in leads)
         table.add_row(escape(entry["name"]), *cells)
     best = next((entry for entry in exam["entries"] if entry["name"] == exam["leads"]["best"]), None)
@@ -81,7 +81,7 @@ def shown_leads(horizon: int) -> list[int]:
     return sorted({round(growth**place) for place in range(MOST_LEADS)})
 
 
-def shown_entries(exam: Record) -> list[Record]:
+def shown_by_lead(exam: Record) -> list[Record]:
     """The best entry of each model, in the order of the leaderboard; of many the first, and what they must beat."""
     of_model: dict[str, Record] = {}
     for entry in exam["entries"]:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from backsight.report.plots import new_axis
+from backsight.report.charts.draw import new_axis
 
 #: Okabe and Ito's colours; entries that read a window take them in turn, the others are grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -136,7 +136,7 @@ def look_ahead(
     known = intervals or first_intervals(model, level)
     origins = np.union1d(chosen, _untold(known, series, steps_needed(members), own)).astype(np.int32)
     rows = predict_at(members, series, origins)
-    if not set(BAND) <= set(model.calibration.rows):  # intervals around quantiles begin with errors of quantiles
+    if not set(BAND) <= set(model.calibration.rows):  # intervals around quantiles begin with the errors of quantiles
         rows = _without_bands(rows)
     near, far = rows[rows["lead"] <= own], rows[(rows["lead"] > own) & (rows["lead"] <= asked)]
     told, near = updated(known, near, level) if update else (known, apply(known, near, level))
@@ -144,7 +144,8 @@ def look_ahead(
     shown = all_rows["origin"].isin(series.times[chosen]) & (all_rows["lead"] <= asked)
     until = pd.Timestamp(max(of_lead.standing[-1].time for of_lead in known.leads))
     judged = near[near["actual"].notna() & (near["time"] > until)]
-    return Outlook(model, series, level, all_rows[shown].reset_index(drop=True), told, judged, update)
+    said = _without_bands(all_rows[shown]).reset_index(drop=True)
+    return Outlook(model, series, level, said, told, judged, update)
 
 
 def first_intervals(model: "Model", level: float) -> Calibration:

@@ -11,9 +11,7 @@ from backsight.errors import RecipeError, SettingError
 from backsight.models.attention import Attention
 from backsight.models.convolution import Convolution
 from backsight.models.dense import Dense
-from backsight.models.network import Network
 from backsight.models.recurrent import Recurrent
-from backsight.models.recursive import Recursive
 from backsight.models.ridge import Ridge
 from backsight.models.transformer import Transformer
 from backsight.models.trees import BoostedTrees
@@ -81,11 +79,12 @@ def _member(graph: Graph, scaled: str, fitted: Fitted) -> str:
     elif isinstance(recipe, Transformer):
         output = onnx_networks.transformer_network(graph, scaled, recipe, arrays, view.lookback)
     else:
-        what = "its function is yours alone" if isinstance(recipe, Network) else "it reads no window"
-        what = "it is fed with its own forecasts" if isinstance(recipe, Recursive) else what
         raise RecipeError(
-            f"{fitted.entry.name} can't be exported to ONNX: {what}. Networks of backsight, ridge and trees can."
+            f"{fitted.entry.name} can't be exported to ONNX; networks of backsight, ridge and trees can. The model "
+            f"file itself can be read by backsight."
         )
+    if quantiles := fitted.forecaster.freeze().settings.get("quantiles"):
+        output = onnx_networks.median(graph, output, view.horizon, quantiles)
     unscaled = graph.add("Mul", graph.add("Cast", output, to=_DOUBLE), graph.constant(view.target_scale))
     return graph.add("Add", unscaled, graph.constant(view.target_mean))
 
