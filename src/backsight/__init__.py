@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from backsight.report.diagrams.cell import draw_cell as draw_cell
     from backsight.report.diagrams.unrolled import draw_unrolled as draw_unrolled
     from backsight.report.explain import explain as explain
+    from backsight.report.leads_plot import plot_leads as plot_leads
     from backsight.report.lookback_plot import plot_lookback as plot_lookback
     from backsight.report.memory_plots import (
         plot_attention as plot_attention,
@@ -161,6 +162,7 @@ _HOME = {
     "plot_gates": "report.memory_plots",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
+    "plot_leads": "report.leads_plot",
     "plot_lesson": "report.plots",
     "plot_lookback": "report.lookback_plot",
     "plot_memory": "report.memory_plots",

@@ -105,6 +105,18 @@ class Recipe(ABC):
     random: ClassVar[bool] = False
     stage: ClassVar[int] = 0
 
+    @property
+    def core(self) -> "Recipe":
+        """What is trained: the recipe itself, but for one that wraps another."""
+        return self
+
+    def check_columns(self, target: str, features: Sequence[str]) -> None:  # noqa: B027  (most recipes read any)
+        """Make sure that it can forecast this target from these columns.
+
+        Raises:
+            RecipeError: it can't; the message names the columns that stand in the way.
+        """
+
     def load_libraries(self) -> None:  # noqa: B027  (most recipes need nothing)
         """Import what fitting needs, if that is heavy. Called in the main thread, before fits run side by side.
 

@@ -29,7 +29,7 @@ from backsight.runs.openings import Openings, note_opening
 from backsight.runs.piece import Piece
 from backsight.runs.pools import THREADS, Backend, BackendName
 from backsight.runs.progress import Progress, Silent
-from backsight.runs.study import NETWORKS, Model, Study, make_study
+from backsight.runs.study import NETWORKS, Model, Strategy, Study, make_study
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window
@@ -86,13 +86,18 @@ class Comparison:
             self.forecasts,
             self.exam.overlap,
             floors=[name for name in names if not entry[name].recipe.reads_window],
-            simple=[name for name in names if not isinstance(entry[name].recipe, Network)],
+            simple=[name for name in names if not isinstance(entry[name].recipe.core, Network)],
         )
 
     @property
     def leaderboard(self) -> pd.DataFrame:
         """Tie groups, and entries in each by mean validation RMSE over seeds; see `evaluation.judge`."""
         return self.judge.leaderboard
+
+    @property
+    def leads(self) -> pd.DataFrame:
+        """Errors and skill of every entry at each lead; see `Leads.table` in `evaluation.leads`."""
+        return self.judge.leads.table
 
     @property
     def recommended(self) -> str:
@@ -114,7 +119,7 @@ class Comparison:
         board = self.leaderboard
         finite = set(self.judge.losses("test").columns)
         alive = [name for name in board.sort_values("val_rmse")["entry"] if name in finite]
-        networks = [name for name in alive if isinstance(self.entry(name).recipe, Network)]
+        networks = [name for name in alive if isinstance(self.entry(name).recipe.core, Network)]
         simple = next((name for name in alive if name not in networks), None)
         asked = {
             "recommended": (self.recommended, next(iter(alive), None)),
@@ -281,6 +286,7 @@ def compare(
     window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
+    strategy: Sequence[Strategy] = ("direct",),
     baselines: bool = True,
     out: Path | str | None = None,
     workers: int | None = None,
@@ -309,6 +315,8 @@ def compare(
             has as many rows as in the first fold ("sliding").
         calendar: whether to read sine and cosine of the day of the year too.
         dropout: rates; every model that has dropout is entered once with each.
+        strategy: how several steps are forecast; every model that reads a window is entered once with each. "direct":
+            one output a step. "recursive": one output, fed back as the newest value; it reads the target alone.
         baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
             exam too, as they should.
         out: a run folder that keeps every fit; with the same arguments a comparison that was ended goes on there.
@@ -320,7 +328,7 @@ def compare(
 
     Raises:
         ColumnError: no such target, or a glob that fits nothing.
-        RecipeError: no such model or setting.
+        RecipeError: no such model or setting, or one that can't read these columns.
         SettingError: a number outside its range, or a folder that holds another run.
         WindowError: the series is too short.
 
@@ -346,6 +354,7 @@ def compare(
         window=window,
         calendar=calendar,
         dropout=dropout,
+        strategy=strategy,
         baselines=baselines,
     )
     with run_in(out, "compare", study) as run:
