@@ -112,7 +112,13 @@ class Recipe(ABC):
     def fit_together(
         self, learn: Windows, check: Windows, plan: Plan, seeds: Sequence[int], on_epoch: OnSeedEpoch
     ) -> list[Forecaster]:
-        """A forecaster for each seed: what `fit` gives for it, to the bit for one seed, up to rounding for several."""
+        """A forecaster for each seed: what `fit` gives for it, to the bit for one seed, up to rounding for several.
+
+        Args:
+            learn, check, plan: as for `fit`.
+            seeds: at most as many as `seeds_at_once` says, for the best use of the machine.
+            on_epoch: told of every epoch, with its seed.
+        """
         return [self.fit(learn, check, plan, seed, partial(on_epoch, seed)) for seed in seeds]
 
 

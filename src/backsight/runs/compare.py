@@ -117,7 +117,11 @@ class Comparison:
         return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
 
     def paired(self, first: str, second: str, part: Part = "test") -> Paired:
-        """The difference between two entries, by paired tests; see `evaluation.significance`.
+        """The difference between two entries, in the target's unit, by paired tests; see `evaluation.significance`.
+
+        Args:
+            first, second: names of entries; the difference is negative if the first is better.
+            part: the windows that are asked, "validation" or "test".
 
         Raises:
             ExamError: there is no such entry, or it failed.
@@ -224,6 +228,7 @@ def compare(
         RecipeError: no such model or setting.
         SettingError: a number outside its range.
         WindowError: the series is too short.
+        Interrupted: Ctrl-C came before a single fit was finished.
 
     >>> import backsight
     >>> series = backsight.load("seattle")
