@@ -45,10 +45,10 @@ def command_page(app: typer.Typer) -> str:
 def named_commands(program: Any, before: str = "") -> Iterator[tuple[str, Any]]:
     """Every command and its name, as in "runs list" for a command of a group."""
     for name, command in program.commands.items():
+        if not hasattr(command, "commands") or command.invoke_without_command:
+            yield f"{before}{name}", command
         if hasattr(command, "commands"):
             yield from named_commands(command, f"{before}{name} ")
-        else:
-            yield f"{before}{name}", command
 
 
 def option_groups(command: Any) -> dict[str, list[str]]:

@@ -117,7 +117,7 @@ def unsaid_units(thing: object) -> list[str]:
         fields = [f for f in node.body if isinstance(f, ast.AnnAssign) and numbers.search(ast.unparse(f.annotation))]
         named = [ast.unparse(f.target) for f in fields if IN_THE_TARGETS_UNIT.fullmatch(ast.unparse(f.target))]
     else:
-        named = ["result"] if node.returns and numbers.search(ast.unparse(node.returns)) else []
+        named = ["result"] if node.returns and numbers.match(ast.unparse(node.returns)) else []
     return [] if "unit" in text else named
 
 

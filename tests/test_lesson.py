@@ -156,6 +156,7 @@ def test_the_command_writes_what_it_says(seattle_lesson, tmp_path, capsys, monke
     names = {"lesson.png", "lesson_training_curves.png", "lesson_histories.csv", "lesson_forecasts.csv"}
     assert names | {
         "run.json",
+        "result.json",
         "leaderboard.csv",
         "leaderboard.png",
         "forecasts.csv",

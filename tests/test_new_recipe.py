@@ -4,14 +4,17 @@ import importlib.util
 import sys
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 import backsight
 from backsight.models import registry
+from backsight.models.frozen import specs_of
 from backsight.runs.compare import compare
+from backsight.training.plan import Plan
 from conftest import make_toy
 from documents import ROOT, fenced_blocks
-from laws import law_alone_or_together, law_future, law_poison_after_training, law_poison_after_validation
+from laws import law_alone_or_together, law_future, law_poison_after_training, law_poison_after_validation, views
 
 FILE, LINE, _ = (block for kind, block in fenced_blocks((ROOT / "docs/new-recipe.md").read_text()) if kind == "python")
 
@@ -46,6 +49,16 @@ def test_it_has_a_name_settings_and_json(recipe):
         registry.as_recipe("smoothing(rate=2)")
     for field in fields(recipe):
         assert field.name in type(recipe).__doc__
+
+
+def test_what_was_fitted_is_kept_as_numbers(recipe):
+    learn, check, test = views(make_toy())
+    fitted = recipe.fit(learn, check, Plan(), seed=0)
+    frozen, shape = fitted.freeze(), (test.lookback, test.features, test.horizon)
+    assert specs_of(frozen.arrays) == recipe.expected(*shape, frozen.settings)
+    thawed = recipe.thaw(frozen, *shape, Plan())
+    assert thawed == fitted
+    assert np.array_equal(thawed.predict(test), fitted.predict(test))
 
 
 def test_it_sits_the_exam_and_is_right(recipe):

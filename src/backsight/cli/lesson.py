@@ -42,7 +42,7 @@ def lesson(
     from backsight.report.tables import breakdown_lines, exam_table, lesson_table
     from backsight.runs.lesson import run_lesson
     from backsight.runs.record import lesson_record
-    from backsight.runs.saved import study_record
+    from backsight.runs.saved import run_record
     from backsight.series.catalogue import CATALOGUE
     from backsight.series.source import Source
 
@@ -58,10 +58,8 @@ def lesson(
     record = lesson_record(done)
     exam = done.comparison
     # Written before anything is printed: a pipe that closes must not cost the results.
-    study = study_record(exam.study, Source(series.name))
-    files = lesson_files(
-        record, study, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts
-    )
+    run = run_record("lesson", exam.study, Source(series.name))
+    files = lesson_files(record, run, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts)
     write_files(out, files)
     print_json(record, json)
     console.print(lesson_table(record))
