@@ -30,7 +30,10 @@ def command_page(app: typer.Typer) -> str:
     commands: dict[str, Any] = dict(named_commands(program))
     groups = {name: option_groups(command) for name, command in commands.items()}
     shared = shared_groups(groups.values())
-    parts = [INTRODUCTION, "\n".join(f"- [{name}](#backsight-{name}): {_first(c)}" for name, c in commands.items())]
+    parts = [
+        INTRODUCTION,
+        "\n".join(f"- [{name}](#{_anchor(f'backsight {name}')}): {_first(c)}" for name, c in commands.items()),
+    ]
     parts.append("Without a command:\n\n" + "\n".join(_option_line(option) for option in program.params))
     for name, command in commands.items():
         parts += _command(name, command, groups[name], shared)
