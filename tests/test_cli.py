@@ -61,7 +61,9 @@ def test_the_files_of_a_comparison(result):
     histories = pd.read_csv(out / "histories.csv")
     assert set(histories.groupby(["entry", "seed"])["kept"].sum()) == {1}
     assert histories["epoch"].max() == 3
-    for picture in out.glob("*.png"):
+    pictures = {p.name for p in (out / "figures").iterdir()}
+    assert {"leaderboard.png", "leaderboard.svg", "training_curves.png", "forecast.svg"} <= pictures
+    for picture in (out / "figures").glob("*.png"):
         assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 

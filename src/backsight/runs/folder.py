@@ -53,11 +53,13 @@ class RunFolder:
         path: of the folder.
         study: whose pieces it keeps.
         records: of the ledger when it was opened, and those added since.
+        command: with which it was begun, as it was typed; None if it was begun in Python.
     """
 
     path: Path
     study: Study
     records: list[Record]
+    command: str | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def fit(self, fit: Fit, entry: str, fold: int, seeds: Sequence[int], on_epoch: OnSeedEpoch) -> list[Fitted]:
@@ -197,7 +199,9 @@ _START_ANEW = "Bring it back, or start the run anew in another folder."
 
 
 @contextmanager
-def open_run(path: Path, kind: Kind, study: Study, source: Source | None) -> Iterator[RunFolder]:
+def open_run(
+    path: Path, kind: Kind, study: Study, source: Source | None, command: str | None = None
+) -> Iterator[RunFolder]:
     """Begin a run in a folder, or go on with the one that is there, and hold its lock meanwhile.
 
     A run that ends in one of our errors before anything was finished leaves nothing behind.
@@ -207,12 +211,13 @@ def open_run(path: Path, kind: Kind, study: Study, source: Source | None) -> Ite
         kind: of the command.
         study: what is asked.
         source: where its series can be read again; None if that can't be said.
+        command: as it was typed, if it was.
 
     Raises:
         SettingError: the folder holds another run, another process works in it, its ledger is damaged, or it can't be
             written.
     """
-    asked = run_record(kind, study, source)
+    asked = run_record(kind, study, source) | {"command": command}
     made, fresh = not path.exists(), False
     make_folder(path)
     records: list[Record] = []
@@ -220,7 +225,7 @@ def open_run(path: Path, kind: Kind, study: Study, source: Source | None) -> Ite
         with work_in(path):
             fresh = _begin(path, asked)
             records += settle(path / LEDGER)
-            yield RunFolder(path, study, records)
+            yield RunFolder(path, study, records, read_run_record(path)["command"])
     except BacksightError:
         if fresh and not records:
             _clear(path, made)

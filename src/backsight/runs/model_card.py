@@ -113,7 +113,7 @@ class Card(_Strict):
     step: StepNote
     data: Data
     split: SplitNote
-    plan: dict[str, Cell]
+    plan: dict[str, Cell | list[Cell]]
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=MANY)]], Field(min_length=1, max_length=1000)]
     leaderboard: list[dict[str, Cell]]
     members: dict[str, MemberNote]

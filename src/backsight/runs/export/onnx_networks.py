@@ -162,7 +162,9 @@ def _recurrent(graph: Graph, inputs: str, recipe: Recurrent | Attention, arrays:
         *(graph.constant(array[None]) for array in (weights, recurrent, both)),  # of one direction
         hidden_size=recipe.units,
         activations=activations,
-        activation_alpha=[1.0 if name in ("Affine", "Elu") else 0.0 for name in activations],
+        # Whether a value is for each function or for each that wants one, readers don't agree; these fit both.
+        activation_alpha=[1.0] * len(activations),
+        activation_beta=[0.0] * len(activations),
         **of_gru,
     )
     all_states, last = outputs  # (steps, 1, windows, units), (1, windows, units)
