@@ -30,9 +30,8 @@ def shell_lines(text: str) -> Iterator[str]:
     for language, block in fenced_blocks(text):
         if language in SHELL:
             for line in re.sub(r"\\\n\s*", "", block).splitlines():
-                command = re.sub(r"(^|\s)#.*", "", line).strip().removeprefix("$ ")
-                if command:
-                    yield command
+                commands = re.sub(r"(^|\s)#.*", "", line).strip().removeprefix("$ ")
+                yield from filter(None, commands.split(" && "))
 
 
 def inline_commands(text: str) -> set[str]:

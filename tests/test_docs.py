@@ -18,7 +18,7 @@ from documents import DOCUMENTS, ROOT, SHELL, fenced_blocks, inline_commands, sh
 LINES = sorted({line for path in DOCUMENTS for line in shell_lines(path.read_text())})
 INLINE = sorted({line for path in DOCUMENTS for line in inline_commands(path.read_text())})
 #: What else a shell block may hold, beside `backsight`, `make` and scripts of this repository.
-OTHERS = ("python3 -m venv ", ".venv/bin/pip install ", "pip install ", ". .venv/bin/activate")
+OTHERS = ("python3 -m venv ", ".venv/bin/pip install ", "pip install ", ". .venv/bin/activate", "pre-commit install")
 
 
 def words_after_program(line: str) -> list[str] | None:

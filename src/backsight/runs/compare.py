@@ -130,11 +130,7 @@ class Comparison:
         return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
 
     def paired(self, first: str, second: str, part: Part = "test") -> Paired:
-        """The difference between two entries, in the target's unit, by paired tests; see `evaluation.significance`.
-
-        Args:
-            first, second: names of entries; the difference is negative if the first is better.
-            part: the windows that are asked, "validation" or "test".
+        """Error of entry `first` less that of `second` on a `part`, by paired tests; see `evaluation.significance`.
 
         Raises:
             ExamError: there is no such entry, or it failed.
