@@ -152,6 +152,11 @@ class Recipe(ABC):
         """A forecaster for each seed: what `fit` gives for it, to the bit for one seed, up to rounding for several.
 
         Where there are checkpoints, training goes on from them and leaves its own; what has no epochs has none.
+
+        Args:
+            learn, check, plan: as for `fit`.
+            seeds: at most as many as `seeds_at_once` says, for the best use of the machine.
+            on_epoch: told of every epoch, with its seed.
         """
         return [self.fit(learn, check, plan, seed, partial(on_epoch, seed)) for seed in seeds]
 
@@ -164,6 +169,7 @@ class Recipe(ABC):
 
         Raises:
             ModelFileError: the settings are not those of this recipe.
+            RecipeError: the recipe can't be kept.
         """
         raise RecipeError(f"Model {self.family} can't be kept: it has no method `expected`.")
 
@@ -177,6 +183,7 @@ class Recipe(ABC):
 
         Raises:
             ModelFileError: the values contradict each other.
+            RecipeError: the recipe can't be kept.
         """
         raise RecipeError(f"Model {self.family} can't be kept: it has no method `thaw`.")
 

@@ -58,7 +58,10 @@ _CALL = re.compile(r"(?P<name>[^()]+)(?:\((?P<settings>[^()]*)\))?")
 
 
 def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
-    """A recipe from a name with or without settings, a function of the user's, or a recipe.
+    """A recipe.
+
+    Args:
+        model: a name with or without settings, a function of the user's, or a recipe, which stays as it is.
 
     Raises:
         RecipeError: unknown name, unknown setting, or a setting outside its range.

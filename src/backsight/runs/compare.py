@@ -135,7 +135,7 @@ class Comparison:
         return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
 
     def paired(self, first: str, second: str, part: Part = "test") -> Paired:
-        """The difference between two entries, by paired tests; see `evaluation.significance`.
+        """Error of entry `first` less that of `second` on a `part`, by paired tests; see `evaluation.significance`.
 
         Raises:
             ExamError: there is no such entry, or it failed.
@@ -331,6 +331,7 @@ def compare(
         RecipeError: no such model or setting, or one that can't read these columns.
         SettingError: a number outside its range, or a folder that holds another run.
         WindowError: the series is too short.
+        Interrupted: Ctrl-C came before a single fit was finished.
 
     >>> import backsight
     >>> series = backsight.load("seattle")

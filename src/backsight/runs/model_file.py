@@ -126,7 +126,7 @@ class Model:
         return look_ahead(self, series, horizon=horizon, span=OriginSpan(last), level=level).rows
 
     def save(self, path: str | Path) -> None:
-        """Write one file, a zip, whole or not at all; `load_model` reads it again to the bit.
+        """Write one file to `path`, a zip, whole or not at all; `load_model` reads it again to the bit.
 
         Raises:
             RecipeError: it is a function of yours.
