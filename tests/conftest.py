@@ -59,6 +59,14 @@ def toy_exam() -> Exam:
 
 
 @pytest.fixture(scope="session")
+def report_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that reports are made of; tests must not write there."""
+    from report_runs import make_run
+
+    return make_run(tmp_path_factory.mktemp("report") / "run")
+
+
+@pytest.fixture(scope="session")
 def basel() -> Series:
     """The lesson's data; a test that needs it can't run on a machine without it and without a network."""
     try:

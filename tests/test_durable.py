@@ -167,7 +167,7 @@ def test_threads_of_one_process_are_told_too(tmp_path):
     assert f"by process {os.getpid()} on" in told[0]
 
 
-@pytest.mark.parametrize("note", ["", "[]", "{}", "\udcff"])
+@pytest.mark.parametrize("note", ["", "[]", "{}", "\udcff", "[" * 100_000])
 def test_a_note_that_says_nothing(note, tmp_path):
     with work_in(tmp_path):
         (tmp_path / WORKER).write_bytes(note.encode(errors="surrogateescape"))

@@ -1,25 +1,29 @@
 """Fitted forecasters as plain values: the same to the bit again, and of the shapes that arithmetic foretells."""
 
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backsight.errors import ModelFileError, RecipeError
-from backsight.evaluation.exam import Exam
 from backsight.models.frozen import Frozen, check_specs, specs_of
 from backsight.models.grown import as_forecaster
 from backsight.models.network import Network
 from backsight.models.registry import RECIPES, as_recipe
 from backsight.models.ridge import Ridge
-from backsight.runs.entry import Entry
-from backsight.runs.fit import fit_entry
+from backsight.runs.compare import compare
 from backsight.runs.packed import pack, read_packed, unpack
+from backsight.runs.tensors import DTYPES, read_from, read_tensors, write_tensors
 from backsight.training.plan import Plan
-from backsight.windows.split import split_by_fractions
 from conftest import HORIZON, LOOKBACK, STEPS, make_toy
 from laws import NormalisingForecaster, views
 from test_recipes import own_for_any_horizon
@@ -37,23 +41,27 @@ def with_moving_averages(shape, horizon):
     )
 
 
-OWN = [as_recipe(own_for_any_horizon), as_recipe(with_moving_averages)]
-ALL = {**RECIPES, **{recipe.name: recipe for recipe in OWN}, "ridge_dual": Ridge(penalty=1.0)}
+OWN = {recipe.name: recipe for recipe in map(as_recipe, (own_for_any_horizon, with_moving_averages))}
+ALL = {**RECIPES, "ridge(penalty=1.0)": Ridge(penalty=1.0), **OWN}
 
 
 @pytest.fixture(scope="module")
-def fitted():
-    """Each recipe fitted once, when it is first asked for."""
-    made = {}
+def found():
+    """Every recipe, compared once."""
+    return compare(
+        make_toy(), "y", models=list(ALL.values()), lookback=[LOOKBACK], horizon=HORIZON, seeds=2, plan=PLAN,
+        baselines=False,
+    )  # fmt: skip
 
-    def fit(name):
-        if name not in made:
-            entry = Entry(name, ALL[name], LOOKBACK, ("y", "a", "b"))
-            exam = Exam("y", HORIZON, split_by_fractions(STEPS))
-            (made[name],) = fit_entry(make_toy(), exam, entry, PLAN, "standard", [3], lambda seed, event: None)
-        return made[name]
 
-    return fit
+@pytest.fixture(scope="module")
+def fitted(found):
+    """The second seed of a recipe, or its only one."""
+    return lambda name: found.members(entry_of(name))[-1]
+
+
+def entry_of(name):
+    return f"{name}_{LOOKBACK}" if ALL[name].reads_window else name
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -75,8 +83,37 @@ def test_packed_is_fitted_to_the_bit(name, fitted):
     origins = np.arange(LOOKBACK, STEPS - 1, dtype=np.int32)[30:]
     assert pack(after) == data
     assert after.predict(make_toy(), origins).tobytes() == before.predict(make_toy(), origins).tobytes()
-    assert (after.seed, after.train_windows, after.seconds) == (3, before.train_windows, before.seconds)
+    assert (after.seed, after.train_windows, after.seconds) == (before.seed, before.train_windows, before.seconds)
     assert {**vars(after.view), "scaler": 0} == {**vars(before.view), "scaler": 0}
+
+
+def test_saved_and_loaded_in_another_process_forecasts_are_the_same_bits(found, tmp_path):
+    before = {}
+    for name in ALL:
+        if name not in OWN:
+            model = found.model(entry_of(name))
+            model.save(tmp_path / f"{name}.zip")
+            before[name] = sha256(model.predict(make_toy())["predicted"].to_numpy().tobytes()).hexdigest()
+    program = """
+        import sys
+        from hashlib import sha256
+        from pathlib import Path
+        import backsight
+        from conftest import make_toy
+        for path in Path(sys.argv[1]).iterdir():
+            predicted = backsight.load_model(path).predict(make_toy())["predicted"]
+            print(path.stem, sha256(predicted.to_numpy().tobytes()).hexdigest())
+    """
+    python = [sys.executable, "-c", dedent(program), str(tmp_path)]
+    printed = subprocess.run(python, capture_output=True, text=True, check=True, cwd=Path(__file__).parent).stdout
+    assert dict(line.rsplit(" ", 1) for line in printed.splitlines()) == before
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_no_file_holds_a_function_of_the_users(name, found, tmp_path):
+    with pytest.raises(RecipeError, match=name):
+        found.save(tmp_path / "own.zip", entry_of(name))
+    assert not list(tmp_path.iterdir())
 
 
 def test_equal_is_to_the_bit(fitted):
@@ -200,7 +237,7 @@ def test_a_network_that_diverged_is_kept_and_told_of(fitted):
     data = pack(replace(before, forecaster=diverged))
     assert np.isnan(unpack(data, before.entry, PLAN).forecaster.freeze().arrays["head/bias"]).all()
     with pytest.raises(ModelFileError, match=r"head/bias.*not finite"):
-        read_packed(data, before.entry).require_finite()
+        read_packed(read_from(data), len(data), before.entry).require_finite()
 
 
 @pytest.mark.parametrize("change", [{"lookback": 9}, {"features": ("y",)}, {"calendar": True}, {"recipe": Ridge()}])
@@ -225,4 +262,22 @@ def test_damaged_blobs_raise_our_error_or_are_read(data, fitted):
     for place in data.draw(st.lists(st.integers(0, max(len(blob) - 1, 0)), max_size=4)) if blob else []:
         blob[place] = data.draw(st.integers(0, 255))
     with suppress(ModelFileError):
-        read_packed(bytes(blob), fitted("ridge").entry)
+        unpack(bytes(blob), fitted("ridge").entry, PLAN)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays=st.dictionaries(
+        st.text(max_size=9).filter(lambda name: name != "__metadata__"),
+        st.sampled_from(sorted(DTYPES.values())).flatmap(
+            lambda dtype: st.lists(st.integers(0, 3), max_size=3).map(lambda shape: np.full(shape, 1, dtype))
+        ),
+        max_size=5,
+    )
+)
+def test_blobs_are_what_the_library_reads(arrays):
+    blob = write_tensors(arrays, {"a": "\N{GREEK SMALL LETTER BETA}"})
+    note, ours = read_tensors(read_from(blob), len(blob), lambda note: specs_of(arrays))
+    assert note == {"a": "\N{GREEK SMALL LETTER BETA}"}
+    theirs = safetensors.numpy.load(blob)
+    assert Frozen({}, ours) == Frozen({}, theirs) == Frozen({}, arrays)

@@ -369,7 +369,7 @@ def test_the_record_and_the_files(profile, tmp_path):
     assert {(a["head"], a["seed"]) for a in attention} == {(h, s) for h in (1, 2) for s in (0, 1)}
     files = memory_files(record)
     assert list(files) == [
-        "memory.csv", "memory.png", "memory_slopes.png", "memory_states.png", "memory_gates.png",
+        "memory.csv", "memory.json", "memory.png", "memory_slopes.png", "memory_states.png", "memory_gates.png",
         "memory_attention.png",
     ]  # fmt: skip
     for name, write in files.items():

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+#: Characters of what came that a message repeats.
+LONGEST_INPUT = 200
+
+
 class BacksightError(Exception):
     """Base of everything backsight raises on purpose."""
 
@@ -65,4 +69,8 @@ def explain_validation(error: "ValidationError") -> str:
     first = error.errors()[0]
     setting = str(first["loc"][0]) if first["loc"] else ""
     message = first["msg"].removeprefix("Value error, ")
-    return f"{setting}: {message}; {first['input']!r} was given." if setting else f"{message}."
+    if first["type"] == "missing":  # what came is then all the rest
+        return f"{setting}: {message}."
+    came = repr(first["input"])
+    came = came if len(came) <= LONGEST_INPUT else f"{came[:LONGEST_INPUT]}..."
+    return f"{setting}: {message}; {came} was given." if setting else f"{message}."

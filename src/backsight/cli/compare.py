@@ -22,6 +22,7 @@ from backsight.cli.options import (
     parse_counts,
     parse_rates,
 )
+from backsight.cli.saving import SaveOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,6 +51,7 @@ def compare(
         bool,
         typer.Option("--require-skill", help="End with code 1 unless a network beats the best simple model on test."),
     ] = False,
+    of_saving: SaveOptions,
     of_backend: BackendOptions,
     json: Json = None,
     out: Out = None,
@@ -64,9 +66,12 @@ def compare(
 
       backsight compare seattle --target temp_max --models ridge,gru --lookback 3,30 --folds 5
 
+      backsight compare seattle --target temp_max --models ridge,lstm --save model.zip
+
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
     """
     check_outputs(json, out, data)
+    of_saving.check(json, data)
     lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
 
     from backsight.cli.screen import notice, own_output_aside, results_console
@@ -95,7 +100,9 @@ def compare(
             dropout=rates,
             baselines=baselines,
         )
+    of_saving.check_study(study)
     found = conduct("compare", study, source, summarise, out=out, of_backend=of_backend, json=json, console=console)
+    of_saving.write(found, console)
     if require_skill:
         _require_skill(found, console)
 

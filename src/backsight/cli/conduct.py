@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from backsight.cli.command_line import command_line
 from backsight.cli.options import BackendOptions
 from backsight.errors import Interrupted
 
@@ -53,9 +54,12 @@ def conduct(
     Raises:
         typer.Exit: with code 130 after Ctrl-C, when what was finished has been shown.
     """
-    from backsight.cli.screen import own_output_aside, print_json, progress_bar
+    from backsight.cli.screen import listed, own_output_aside, print_json, progress_bar
     from backsight.report.files import write_files
+    from backsight.report.output import made_files
+    from backsight.report.report import write_report
     from backsight.runs.compare import examine
+    from backsight.runs.made import made_record
 
     backend = of_backend.choose()
     with run_folder(kind, study, source, out) as run:
@@ -64,13 +68,15 @@ def conduct(
         results = summarise(found)
         # Written before anything is printed: a pipe that closes must not cost the results.
         if run is not None:
-            write_files(run.path, results.files)
+            made = made_files(made_record(study, run.command))
+            write_files(run.path, {**made, **results.files})
+            written = [*made, *results.files, *write_report(run.path)]
             if not found.interrupted:
                 run.end(**in_short(found))
     print_json(results.record, json)
     results.show(console)
     if run is not None:
-        console.print(f"\nWritten to {run.path}: {', '.join(results.files)}.", markup=False)
+        console.print(f"\nWritten to {run.path}: {listed(written)}.", markup=False)
     if found.interrupted:
         goes_on = "" if run is None else f" `backsight resume {run.path}` goes on."
         console.print(f"\nStopped by Ctrl-C: only what was finished is shown.{goes_on}", markup=False)
@@ -95,7 +101,7 @@ def run_folder(kind: "Kind", study: "Study", source: "Source | None", out: Path 
     if path is None:
         yield None
         return
-    with open_run(path, kind, study, source) as run:
+    with open_run(path, kind, study, source, command_line()) as run:
         try:
             yield run
         except Interrupted as error:

@@ -8,6 +8,7 @@ import typer
 from backsight.cli.bundles import bundled
 from backsight.cli.conduct import conduct
 from backsight.cli.options import BackendOptions, Json, check_outputs
+from backsight.cli.saving import SaveOptions
 from backsight.errors import SettingError
 
 if TYPE_CHECKING:
@@ -22,21 +23,25 @@ def resume(
         typer.Option("--own-functions", help="Import and run functions of yours that the run names. Never of others."),
     ] = False,
     *,
+    of_saving: SaveOptions,
     of_backend: BackendOptions,
     json: Json = None,
 ) -> None:
     """Go on with a run that was stopped or killed, and end as if it had not been.
 
     Whatever was finished is not done again; a training goes on from its last epoch. The data must be as it was, and
-    where it was. A run that has ended shows its results again.
+    where it was. A run that has ended shows its results again; with --save, a model of it is written to a file.
 
     [bold]Examples[/bold]
 
       backsight resume backsight-runs/2026-11-24-001-compare-seattle
 
       backsight resume result --workers 1 --json result.json
+
+      backsight resume result --save model.zip --save-entry lstm_3
     """
     check_outputs(json)
+    of_saving.check(json)
 
     from backsight.cli.screen import results_console
     from backsight.runs.folder import SEARCH
@@ -44,9 +49,11 @@ def resume(
 
     console = results_console(json)
     if (run / SEARCH).is_file():
+        if of_saving.save is not None:
+            raise SettingError("A search keeps no models. Compare what it recommends, and save that.")
         _resume_search(run, own_functions, of_backend, json, console)
     elif (run / STUDY_FILE).is_file():
-        _resume_study(run, own_functions, of_backend, json, console)
+        _resume_study(run, own_functions, of_saving, of_backend, json, console)
     else:
         raise SettingError(
             f"{run} holds no run. Name a folder that compare, lookback or tune has written; `backsight runs` lists "
@@ -55,7 +62,12 @@ def resume(
 
 
 def _resume_study(
-    run: Path, functions: bool, of_backend: BackendOptions, json: Path | None, console: "Console"
+    run: Path,
+    functions: bool,
+    of_saving: SaveOptions,
+    of_backend: BackendOptions,
+    json: Path | None,
+    console: "Console",
 ) -> None:
     from backsight.cli import compare, lookback
     from backsight.cli.screen import own_output_aside
@@ -68,8 +80,12 @@ def _resume_study(
         raise SettingError(f"A {record['kind']} is not resumed: give the same command again.")
     with own_output_aside(json):
         study = study_of(record, run, _all_entries(record, functions, run), functions=functions)
+    of_saving.check_study(study)
     source = Source(**record["source"])
-    conduct(record["kind"], study, source, summarise, out=run, of_backend=of_backend, json=json, console=console)
+    found = conduct(
+        record["kind"], study, source, summarise, out=run, of_backend=of_backend, json=json, console=console
+    )
+    of_saving.write(found, console)
 
 
 def _all_entries(record: dict[str, Any], functions: bool, run: Path) -> list[str]:

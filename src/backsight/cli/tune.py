@@ -112,8 +112,9 @@ def tune(
         if dry_run:
             with progress_bar("done") as progress:
                 estimates = estimate(search, progress)
-            _show_estimates(estimate_record(search, estimates, of_backend.workers or cores()), console, json)
-            return
+    if dry_run:
+        _show_estimates(estimate_record(search, estimates, of_backend.workers or cores()), console, json)
+        return
     conduct_tuning(search, source, minutes, out=out, of_backend=of_backend, json=json, console=console)
 
 
@@ -148,7 +149,7 @@ def conduct_tuning(
         with own_output_aside(json), progress_bar() as progress:
             found = examine(study, of_backend.workers, progress, run, backend)
         tuning = replace(tuning, comparison=found)
-        _show(tuning, console, json, out)
+        _show(tuning, console, json, out, None if run is None else run.command)
         if run is not None and not found.interrupted:
             run.end(**in_short(found))
     if tuning.interrupted:
@@ -164,21 +165,25 @@ def _show_estimates(record: dict[str, Any], console: "Console", json: Path | Non
     console.print(estimate_table(record))
 
 
-def _show(tuning: "Tuning", console: "Console", json: Path | None, out: Path) -> None:
+def _show(tuning: "Tuning", console: "Console", json: Path | None, out: Path, command: str | None = None) -> None:
     """Print what the search and the exam say; write the results."""
-    from backsight.cli.screen import print_json
+    from backsight.cli.screen import listed, print_json
     from backsight.report.files import write_files
-    from backsight.report.output import comparison_files, tuning_files
+    from backsight.report.output import comparison_files, made_files, tuning_files
+    from backsight.report.report import write_report
     from backsight.report.sentences import exam_sentences
     from backsight.report.tables import exam_table
     from backsight.report.tuning import tuning_sentences, tuning_table
+    from backsight.runs.made import made_record
     from backsight.runs.tuning_record import tuning_record
 
     record, found = tuning_record(tuning), tuning.comparison
     files = tuning_files(record, tuning.trials)
     if found is not None:
+        files |= made_files(made_record(found.study, command))
         files |= comparison_files(record, found.leaderboard, found.histories, found.forecasts)
     write_files(out, files)
+    written = [*files, *write_report(out)]
     print_json(record, json)
     console.print(tuning_table(record))
     console.print()
@@ -187,7 +192,7 @@ def _show(tuning: "Tuning", console: "Console", json: Path | None, out: Path) ->
         console.print()
     for sentence in [*tuning_sentences(record), *(exam_sentences(record["exam"]) if found is not None else [])]:
         console.print(f"- {sentence}", markup=False)
-    console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+    console.print(f"\nWritten to {out}: {listed(written)}.", markup=False)
     if record["out_of_time"]:
         console.print(
             "\nThe time was up before every trial was done. The same command goes on from here.", markup=False

@@ -133,4 +133,4 @@ def check_grown(grown: TreesForecaster, lags: int) -> None:
     }
     for name, kept in rules.items():
         if not kept:
-            raise ModelFileError(f"Its trees can't be: {name} contradicts the rest.")
+            raise ModelFileError(f"Its trees can't be: {name} must fit the rest.")

@@ -61,7 +61,7 @@ def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
 
     Args:
         folder: made if it is not there.
-        writers: by file name, each is given the path to write to.
+        writers: by file name, with a folder before it if it goes into one; each is given the path to write to.
 
     Raises:
         SettingError: the disk is full or the folder can't be written. Earlier files are as they were, unless it was
@@ -79,4 +79,5 @@ def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
     make_folder(folder)
     with finished_together(folder, writers) as stage:
         for name, write in writers.items():
+            (stage / name).parent.mkdir(parents=True, exist_ok=True)
             write(stage / name)

@@ -1,20 +1,14 @@
-"""The files of a result folder."""
+"""The files of a result folder; its report and pictures are made from them (see `report.report`)."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.intervals import centred, examined
 from backsight.report.files import Writer
-from backsight.report.lookback import compared_lines
-from backsight.report.lookback_plot import plot_lookbacks
-from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
-from backsight.report.tuning_plots import plot_importances, plot_searches
+from backsight.runs.layout import MADE_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
@@ -30,21 +24,16 @@ def comparison_files(
         histories: see `runs.histories.history_rows`.
         forecasts: see `evaluation.forecasts`.
     """
-    unit = record["exam"]["unit"]
     files: dict[str, Writer] = {
-        "result.json": _json(record),
+        RESULT_FILE: _json(record),
         "leaderboard.csv": board.to_csv,
-        "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
         **interval_files(record["exam"], forecasts),
     }
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:
-        files |= {
-            "histories.csv": lambda path: histories.to_csv(path, index=False),
-            "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
-        }
+        files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
     return files
 
 
@@ -62,7 +51,7 @@ def interval_files(exam: Record, forecasts: pd.DataFrame) -> dict[str, Writer]:
     rows = forecasts[forecasts["entry"] == base_entry(taken)]
     test = examined(centred(rows), known[taken]["intervals"]["level"])
     return {
-        "intervals.csv": lambda path: test.to_csv(path, index=False),
+        "intervals.csv": lambda path: test.assign(entry=taken).to_csv(path, index=False),
         "coverage.csv": lambda path: coverage_rows(list(known.values())).to_csv(path, index=False),
     }
 
@@ -85,22 +74,22 @@ def coverage_rows(entries: list[Record]) -> pd.DataFrame:
 
 
 def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
-    """Writers by file name: the record, the trials, how the search went, and which settings mattered, if known.
+    """Writers by file name: the record, as tuning.json too, and the trials.
 
     Args:
         record: of the tuning; see `runs.tuning_record`.
         trials: see `runs.tune.trial_rows`.
     """
-    importances = {model["name"]: model["importance"] for model in record["models"] if model["importance"]}
-    unit = record["search"]["unit"]
-    files: dict[str, Writer] = {
+    return {
         "tuning.json": _json(record),
+        RESULT_FILE: _json(record),
         "trials.csv": lambda path: trials.to_csv(path, index=False),
-        "search.png": lambda path: plot_searches(trials, unit).savefig(path, dpi=110),
     }
-    if importances:
-        files["importance.png"] = lambda path: plot_importances(importances).savefig(path, dpi=110)
-    return files
+
+
+def made_files(made: Record) -> dict[str, Writer]:
+    """Writers by file name: how a run was made; see `runs.made`."""
+    return {MADE_FILE: _json(made)}
 
 
 def fold_rows(entries: list[Record]) -> pd.DataFrame:
@@ -120,18 +109,16 @@ def fold_rows(entries: list[Record]) -> pd.DataFrame:
 def lookback_files(
     record: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the record, the curves as table and picture, the forecasts, and training curves if any.
+    """Writers by file name: the record, the curves, the forecasts, and training curves if any.
 
     Args:
         record: of the curves; see `runs.record.lookback_record`.
         table: see `runs.lookback`.
         histories, forecasts: as in `comparison_files`.
     """
-    exam = record["exam"]
     files: dict[str, Writer] = {
-        "result.json": _json(record),
+        RESULT_FILE: _json(record),
         "lookback.csv": lambda path: table.to_csv(path, index=False),
-        "lookback.png": lambda path: plot_lookbacks(table, exam["unit"], compared_lines(record)).savefig(path, dpi=150),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
     }
     if not histories.empty:
@@ -156,10 +143,7 @@ def lesson_files(
         board, histories, forecasts: of the exam, as in `comparison_files`.
         lesson_histories, lesson_forecasts: of the lesson's own rows.
     """
-    unit = record["exam"]["unit"]
     return {
-        "lesson.png": lambda path: _save(plot_lesson(record["rows"], unit=unit), path),
-        "lesson_training_curves.png": lambda path: plot_histories(lesson_histories, unit).savefig(path, dpi=110),
         "lesson_histories.csv": lambda path: lesson_histories.to_csv(path, index=False),
         "lesson_forecasts.csv": lambda path: lesson_forecasts.to_csv(path, index=False),
         **comparison_files(record, board, histories, forecasts),
@@ -170,8 +154,3 @@ def lesson_files(
 def _json(record: Record) -> Writer:
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     return lambda path: path.write_text(text, encoding="utf-8")
-
-
-def _save(ax: Axes, path: Path) -> None:
-    assert isinstance(ax.figure, Figure)
-    ax.figure.savefig(path, dpi=150)

@@ -18,6 +18,7 @@ from backsight.evaluation.judge import Judge
 from backsight.evaluation.significance import Paired, holm
 from backsight.models.network import Network
 from backsight.models.registry import simplicity
+from backsight.runs import model_file
 from backsight.runs.elsewhere import carry_out_elsewhere
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted, predict_every_origin
@@ -160,6 +161,39 @@ class Comparison:
             names = ", ".join(dict.fromkeys(f.entry.name for f in self.fitted))
             raise RecipeError(f"There is no entry {entry!r}. The entries are {names}.")
         return members
+
+    def model(self, entry: str | None = None) -> model_file.Model:
+        """The fitted seeds of an entry as one model, with all that a file should say of it.
+
+        Args:
+            entry: its name, or that of the ensemble of its seeds; the recommended one without it.
+
+        Raises:
+            RecipeError: no such entry, or it is a function of yours.
+        """
+        members = self.members(entry or self.recommended)
+        return model_file.make_model(self.study, members, self.forecasts, self.leaderboard)
+
+    def save(self, path: str | Path, entry: str | None = None) -> None:
+        """Write an entry to a model file, which `backsight.load_model` reads; see `runs.model_file`.
+
+        Args:
+            path: of one file, a zip.
+            entry: its name; the recommended one without it.
+
+        Raises:
+            RecipeError: no such entry, or it is a function of yours.
+            ModelFileError: it failed: its weights or its forecasts are not finite.
+            SettingError: the file can't be written.
+
+        >>> import backsight, tempfile
+        >>> found = compare(backsight.load("seattle"), "temp_max", models=["ridge"], lookback=[3], seeds=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found.save(f"{folder}/ridge.zip", "ridge_3")
+        ...     backsight.load_model(f"{folder}/ridge.zip").card.target
+        Column(name='temp_max', unit='degC')
+        """
+        self.model(entry).save(path)
 
     def _complexity(self, name: str) -> tuple[int, int, int, bool]:
         entry = self.entry(name)

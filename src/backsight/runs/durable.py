@@ -15,7 +15,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def finished_together(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+def finished_together(folder: Path, names: Collection[str]) -> Iterator[Path]:
     """A folder to write files into that are put in place, durably, when all of them are finished.
 
     Each is whole or as it was before. They are renamed one after another: a kill between two leaves new ones beside
@@ -101,7 +101,7 @@ def finished_together(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 
     Args:
         folder: where they go; it is there.
-        names: of the files, in the order in which they get there.
+        names: of the files, in the order in which they get there; with a folder before it if one goes into that.
 
     Raises:
         SettingError: one can't be written or put in place.
@@ -111,12 +111,15 @@ def finished_together(folder: Path, names: Iterable[str]) -> Iterator[Path]:
         os.mkdir(stage)  # noqa: PTH102
         try:
             yield stage
-            written = [stage / name for name in names]
-            for path in written:
-                _flush_file(path)
-            for path in written:
-                os.replace(path, folder / path.name)  # noqa: PTH105
-            flush_folder(folder)
+            for name in names:
+                _flush_file(stage / name)
+            for name in names:
+                place = folder / name
+                if place.parent != folder:
+                    make_folder(place.parent)
+                os.replace(stage / name, place)  # noqa: PTH105
+            for parent in dict.fromkeys((folder / name).parent for name in names):
+                flush_folder(parent)
         finally:
             with suppress(OSError):
                 _remove_tree(stage)

@@ -14,7 +14,7 @@ some files that nothing mentions, which the next one sweeps away.
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -53,11 +53,13 @@ class RunFolder:
         path: of the folder.
         study: whose pieces it keeps.
         records: of the ledger when it was opened, and those added since.
+        command: with which it was begun, as it was typed; None if it was begun in Python.
     """
 
     path: Path
     study: Study
     records: list[Record]
+    command: str | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def fit(self, fit: Fit, entry: str, fold: int, seeds: Sequence[int], on_epoch: OnSeedEpoch) -> list[Fitted]:
@@ -82,23 +84,11 @@ class RunFolder:
     def finished(self) -> dict[Piece, Record]:
         """The ledger's line of each finished piece."""
         with self._lock:
-            return {_piece(record): record for record in self.records if record["what"] == "finished"}
+            return _finished(self.records)
 
     def recall(self, piece: Piece) -> Fitted:
-        """A piece as it was kept.
-
-        Raises:
-            SettingError: its file is damaged or gone.
-        """
-        record, entry = self.finished[piece], self.study.entry(piece.entry)
-        path = self.path / PIECES / str(record["file"])
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise SettingError(f"{path} can't be read: {error.strerror}. {_START_ANEW}") from error
-        if sha256(data).hexdigest() != record["sha256"]:
-            raise SettingError(f"{path} has changed since it was written. {_START_ANEW}")
-        return unpack(data, entry, entry.plan or self.study.plan, record["seconds"])
+        """A piece as it was kept; see `recall`."""
+        return recall(self.path, self.study, self.finished[piece])
 
     def keep(self, fitted: Fitted, fold: int, packed: bytes) -> Fitted:
         """Write a finished piece and then its line in the ledger; returns it."""
@@ -148,11 +138,70 @@ class RunFolder:
         return f"{place:03d}-{readable}{fold}-seed{piece.seed}"
 
 
+@dataclass(frozen=True, eq=False)
+class PastRun:
+    """A run that is only read: gives the pieces that it has; others are fitted, and not kept.
+
+    Attributes:
+        path: of the folder.
+        study: some of the run's entries.
+        records: of its ledger.
+    """
+
+    path: Path
+    study: Study
+    records: list[Record]
+
+    def fit(self, fit: Fit, entry: str, fold: int, seeds: Sequence[int], on_epoch: OnSeedEpoch) -> list[Fitted]:
+        """The pieces of these seeds.
+
+        Raises:
+            SettingError: a kept piece is damaged.
+        """
+        kept = _finished(self.records)
+        known = {p.seed: recall(self.path, self.study, r) for p, r in kept.items() if p[:2] == (entry, fold)}
+        rest = [seed for seed in seeds if seed not in known]
+        known |= {f.seed: f for f in (fit(rest, on_epoch) if rest else [])}
+        return [known[seed] for seed in seeds]
+
+
+def past_run(path: Path, study: Study) -> PastRun:
+    """A run to be read, whoever works in it; without a ledger, none of its pieces is there.
+
+    Raises:
+        SettingError: its ledger is damaged.
+    """
+    return PastRun(path, study, read_records(path / LEDGER))
+
+
+def recall(path: Path, study: Study, record: Record) -> Fitted:
+    """A piece of a run as it was kept.
+
+    Args:
+        path: of the run's folder.
+        study: that has its entry.
+        record: the ledger's line.
+
+    Raises:
+        SettingError: its file is damaged or gone.
+    """
+    entry, file = study.entry(record["entry"]), path / PIECES / str(record["file"])
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise SettingError(f"{file} can't be read: {error.strerror}. {_START_ANEW}") from error
+    if sha256(data).hexdigest() != record["sha256"]:
+        raise SettingError(f"{file} has changed since it was written. {_START_ANEW}")
+    return unpack(data, entry, entry.plan or study.plan, record["seconds"])
+
+
 _START_ANEW = "Bring it back, or start the run anew in another folder."
 
 
 @contextmanager
-def open_run(path: Path, kind: Kind, study: Study, source: Source | None) -> Iterator[RunFolder]:
+def open_run(
+    path: Path, kind: Kind, study: Study, source: Source | None, command: str | None = None
+) -> Iterator[RunFolder]:
     """Begin a run in a folder, or go on with the one that is there, and hold its lock meanwhile.
 
     A run that ends in one of our errors before anything was finished leaves nothing behind.
@@ -162,12 +211,13 @@ def open_run(path: Path, kind: Kind, study: Study, source: Source | None) -> Ite
         kind: of the command.
         study: what is asked.
         source: where its series can be read again; None if that can't be said.
+        command: as it was typed, if it was.
 
     Raises:
         SettingError: the folder holds another run, another process works in it, its ledger is damaged, or it can't be
             written.
     """
-    asked = run_record(kind, study, source)
+    asked = run_record(kind, study, source) | {"command": command}
     made, fresh = not path.exists(), False
     make_folder(path)
     records: list[Record] = []
@@ -175,7 +225,7 @@ def open_run(path: Path, kind: Kind, study: Study, source: Source | None) -> Ite
         with work_in(path):
             fresh = _begin(path, asked)
             records += settle(path / LEDGER)
-            yield RunFolder(path, study, records)
+            yield RunFolder(path, study, records, read_run_record(path)["command"])
     except BacksightError:
         if fresh and not records:
             _clear(path, made)
@@ -216,6 +266,10 @@ def as_read(record: Record) -> Record:
     """A record as it comes back from JSON: tuples are lists."""
     read: Record = json.loads(json.dumps(record))
     return read
+
+
+def _finished(records: Iterable[Record]) -> dict[Piece, Record]:
+    return {_piece(record): record for record in records if record["what"] == "finished"}
 
 
 def _piece(record: Record) -> Piece:

@@ -13,6 +13,7 @@ from statistics import fmean
 
 from backsight.errors import SettingError
 from backsight.runs.folder import JOURNAL, LEDGER, SEARCH
+from backsight.runs.layout import RESULT_FILE
 from backsight.runs.ledger import read_records
 from backsight.runs.locks import work_in
 from backsight.runs.saved import STUDY_FILE, read_run_record
@@ -21,8 +22,6 @@ from backsight.runs.saved import STUDY_FILE, read_run_record
 FOLDER_VARIABLE = "BACKSIGHT_RUNS"
 #: In the current folder, where nothing else is named.
 HOME = "backsight-runs"
-#: The record of a run that has ended.
-RESULT_FILE = "result.json"
 #: Where removed runs lie until they are removed for good.
 REMOVED = ".removed"
 

@@ -21,7 +21,7 @@ from backsight.runs.durable import sweep, told, write_whole
 #: What lies in a folder that is worked on: the lock, and a note of who holds it, for people.
 LOCK, WORKER = ".worker.lock", ".worker.json"
 
-#: Between two looks at a lock that somebody else holds, in seconds; an append takes a tenth of that.
+#: Between two looks at a lock that somebody else holds, in seconds; an append takes less.
 POLL = 0.002
 
 #: How long a file is waited for, in seconds.
@@ -88,7 +88,7 @@ def _worker(folder: Path) -> str:
     try:
         worker = json.loads((folder / WORKER).read_bytes())
         return f"process {worker['process']} on {worker['host']} since {worker['since']}"
-    except (OSError, ValueError, KeyError, TypeError):  # not written yet
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not written yet
         return "another process"
 
 

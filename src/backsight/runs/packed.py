@@ -4,7 +4,7 @@ Arrays are the forecaster's and the scaler's; all else is one JSON text in the m
 bytes, and nothing is built before names, types, shapes and sizes are what the entry says they must be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,26 +13,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from backsight.errors import ModelFileError, explain_validation
-from backsight.models.frozen import Frozen, Spec, Specs, check_specs, floats, specs_of
+from backsight.models.frozen import Frozen, Specs, floats
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
-from backsight.runs.strict_json import canonical_json, read_object
+from backsight.runs.tensors import read_from, read_tensors, write_tensors
 from backsight.training.plan import Plan
 from backsight.windows.scaling import Scaler
 from backsight.windows.windows import View, input_names
 
 #: Raised whenever what the blob holds changes its meaning; older ones stay readable.
 VERSION = 1
-#: Bytes of the part that says what the arrays are. Our largest networks have a few hundred arrays.
-LONGEST_HEADER = 1_000_000
-#: The one key of the metadata.
-KEY = "backsight"
-#: Names of the types in safetensors, by NumPy's. All that our arrays have, and a user's network may.
-DTYPES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
-    "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
-}  # fmt: skip
-
 _SCALER = ("scaler/mean", "scaler/scale")
 _FORECASTER = "forecaster/"
 
@@ -114,11 +104,9 @@ def pack(fitted: Fitted) -> bytes:
     Raises:
         RecipeError: it is of a class that can't be kept.
     """
-    from safetensors.numpy import save
-
     frozen = fitted.forecaster.freeze()
     view, arrays = _pack_view(fitted.view)
-    arrays |= {_FORECASTER + name: np.ascontiguousarray(array) for name, array in frozen.arrays.items()}
+    arrays |= {_FORECASTER + name: array for name, array in frozen.arrays.items()}
     note = {
         "version": VERSION,
         "family": fitted.entry.recipe.family,
@@ -127,7 +115,7 @@ def pack(fitted: Fitted) -> bytes:
         "view": view,
         "settings": dict(frozen.settings),
     }
-    return save(arrays, {KEY: canonical_json(note).decode()})
+    return write_tensors(arrays, note)
 
 
 def unpack(data: bytes, entry: Entry, plan: Plan, seconds: float = 0.0) -> Fitted:
@@ -142,23 +130,22 @@ def unpack(data: bytes, entry: Entry, plan: Plan, seconds: float = 0.0) -> Fitte
     Raises:
         ModelFileError: the bytes are damaged, or belong to another entry.
     """
-    return read_packed(data, entry).thaw(plan, seconds)
+    return read_packed(read_from(data), len(data), entry).thaw(plan, seconds)
 
 
-def read_packed(data: bytes, entry: Entry) -> Packed:
+def read_packed(read: Callable[[int], bytes], size: int, entry: Entry) -> Packed:
     """Read and check a blob: keys, types, shapes and sizes, by what the entry says they must be.
+
+    Args:
+        read: gives the next bytes, so many as it is asked for.
+        size: of the blob.
+        entry: that it should belong to.
 
     Raises:
         ModelFileError: the bytes are damaged, or belong to another entry.
     """
-    text, specs = _read_header(data)
-    note = _read_note(text)
-    if note.version != VERSION:
-        raise ModelFileError(f"It is of version {note.version}; this backsight reads version {VERSION}.")
-    if note.family != entry.recipe.family:
-        raise ModelFileError(f"It holds a model {note.family!r}; {entry.name} is {entry.recipe.family!r}.")
-    check_specs(specs, _expected(note, entry))
-    arrays = _read_arrays(data, specs)
+    values, arrays = read_tensors(read, size, lambda note: _expected(_read_note(note), entry))
+    note = _read_note(values)
     forecaster = {name.removeprefix(_FORECASTER): arrays[name] for name in arrays if name.startswith(_FORECASTER)}
     view = _unpack_view(note.view, arrays)
     return Packed(entry, note.seed, note.train_windows, view, Frozen(note.settings, forecaster))
@@ -191,8 +178,12 @@ def _columns(view: View | _ViewNote) -> int:
 
 
 def _expected(note: _Note, entry: Entry) -> Specs:
-    """All arrays of the blob, if its view is the entry's."""
+    """All arrays of the blob, if it is the entry's."""
     view = note.view
+    if note.version != VERSION:
+        raise ModelFileError(f"It is of version {note.version}; this backsight reads version {VERSION}.")
+    if note.family != entry.recipe.family:
+        raise ModelFileError(f"It holds a model {note.family!r}; {entry.name} is {entry.recipe.family!r}.")
     for name in ("features", "calendar", "lookback"):
         found, asked = getattr(view, name), getattr(entry, name)
         if found != (list(asked) if name == "features" else asked):
@@ -202,43 +193,8 @@ def _expected(note: _Note, entry: Entry) -> Specs:
     return {name: floats(columns) for name in _SCALER} | {_FORECASTER + n: spec for n, spec in of_forecaster.items()}
 
 
-def _read_header(data: bytes) -> tuple[str, Specs]:
-    """The JSON text of the metadata, and what the arrays are said to be. Their places are safetensors' business."""
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or not 2 <= length <= min(len(data) - 8, LONGEST_HEADER):
-        raise ModelFileError("It is no safetensors file, or was cut off.")
-    header = read_object(data[8 : 8 + length], "The header")
-    metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or set(metadata) != {KEY} or not isinstance(metadata[KEY], str):
-        raise ModelFileError(f"Its metadata must hold {KEY!r} alone.")
-    specs: Specs = {}
-    for name, about in header.items():
-        shape = about.get("shape") if isinstance(about, dict) else None
-        if not isinstance(shape, list) or about.get("dtype") not in DTYPES or not all(type(n) is int for n in shape):
-            raise ModelFileError(f"Array {name!r} has no type of ours, or no shape.")
-        specs[name] = Spec(DTYPES[about["dtype"]], tuple(shape))
-    return metadata[KEY], specs
-
-
-def _read_note(text: str) -> _Note:
+def _read_note(values: Mapping[str, Any]) -> _Note:
     try:
-        return _Note.model_validate(read_object(text.encode("utf-8", "surrogatepass"), "The note"))
+        return _Note.model_validate(values)
     except ValidationError as error:
         raise ModelFileError(f"Its note is not of our form. {explain_validation(error)}") from error
-
-
-def _read_arrays(data: bytes, specs: Specs) -> dict[str, NDArray[Any]]:
-    """The arrays, in the order of their names; safetensors makes sure that they neither overlap nor leave gaps."""
-    from safetensors import SafetensorError, deserialize
-
-    size = sum(spec.size for spec in specs.values())
-    if size > len(data):
-        raise ModelFileError(f"Its arrays need {size} bytes; it has {len(data)}.")
-    try:
-        read = {name: about["data"] for name, about in deserialize(data)}  # type: ignore[no-untyped-call]
-    except SafetensorError as error:
-        raise ModelFileError(f"It is no safetensors file: {error}.") from error
-    arrays = {name: np.frombuffer(read[name], specs[name].dtype).reshape(specs[name].shape) for name in sorted(specs)}
-    if specs_of(arrays) != dict(sorted(specs.items())):
-        raise ModelFileError("Its arrays are not what its header says.")
-    return arrays

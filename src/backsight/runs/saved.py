@@ -82,8 +82,8 @@ def run_record(kind: str, study: Study, source: Source | None) -> Record:
 
 
 def identity(record: Record) -> Record:
-    """Of a `run_record` what two runs share if each gives the bytes of the other: all but where the data lies."""
-    return {name: value for name, value in record.items() if name != "source"}
+    """Of a `run_record` all but where the data lies and what was typed: runs that share it give the same bytes."""
+    return {name: value for name, value in record.items() if name not in ("source", "command")}
 
 
 def read_study(folder: Path, entries: Collection[str] | None = None, *, functions: bool = False) -> Study:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from math import isfinite
 from typing import Any
 
 from backsight.errors import ModelFileError
@@ -40,18 +41,39 @@ def read_object(text: bytes, what: str) -> dict[str, Any]:
     {'a': 1}
     """
     depth = 0
-    for bracket in _BRACKETS.findall(_STRING.sub(b"", text)):
-        depth += 1 if bracket in b"[{" else -1
+    for bracket in _BRACKETS.finditer(_STRING.sub(b"", text)):
+        depth += 1 if bracket[0] in b"[{" else -1
         if depth > DEEPEST:  # before Python's reader sees it, which goes down with every bracket
             raise ModelFileError(f"{what} is nested more than {DEEPEST} deep.")
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(
+            text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite
+        )
     except (UnicodeDecodeError, json.JSONDecodeError, _BadValue) as error:
         raise ModelFileError(f"{what} is no JSON of ours: {error}.") from error
     except ValueError as error:  # Python refuses to read a whole number of thousands of digits
         raise ModelFileError(f"{what} holds a number that is too long.") from error
     if not isinstance(found, dict):
         raise ModelFileError(f"{what} must hold an object; it holds {type(found).__name__}.")
+    return found
+
+
+def read_canonical(text: bytes, what: str) -> dict[str, Any]:
+    """The JSON object that a text holds, if it is the one text that `canonical_json` gives for it.
+
+    Raises:
+        ModelFileError: it is not; see `read_object`.
+
+    >>> read_canonical(b'{"a":1}', "model.json")
+    {'a': 1}
+    """
+    found = read_object(text, what)
+    try:
+        same = canonical_json(found) == text
+    except UnicodeEncodeError:  # half of a pair of surrogates, which is no character
+        same = False
+    if not same:
+        raise ModelFileError(f"{what} is not written as we write it.")
     return found
 
 
@@ -65,6 +87,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise _BadValue(f"key {next(n for n in names if names.count(n) > 1)!r} is there twice")
     return found
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise _BadValue(f"{digits[:20]} is too large")
+    return number
 
 
 def _no_constant(name: str) -> Any:
