@@ -334,6 +334,7 @@ def test_the_files_hold_what_python_gives(tmp_path):
     for name, write in interval_files(record, found.forecasts).items():
         write(tmp_path / name)
     rows = pd.read_csv(tmp_path / "intervals.csv", parse_dates=["origin", "time"])
+    assert set(rows.pop("entry")) == {record["recommended"]}
     pd.testing.assert_frame_equal(rows, found.intervals(), check_dtype=False)
     coverage = pd.read_csv(tmp_path / "coverage.csv")
     assert len(coverage) == len(record["entries"]) * (1 + 3) * 2
