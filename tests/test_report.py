@@ -217,6 +217,15 @@ def test_a_folder_that_is_no_run(files, says, tmp_path, capsys):
         read_stored(tmp_path / "nothing")
 
 
+def test_a_file_where_figures_should_go_stops_it_before_anything_is_replaced(report_run, tmp_path, capsys):
+    for name in ("record.json", "leaderboard.csv"):
+        (tmp_path / name).write_bytes((report_run / name).read_bytes())
+    (tmp_path / "figures").write_text("mine")
+    assert main(["report", str(tmp_path)]) == 2
+    assert f"{tmp_path} can't be written: File exists" in capsys.readouterr().err
+    assert {p.name for p in tmp_path.iterdir()} == {"record.json", "leaderboard.csv", "figures"}
+
+
 def test_ten_entries_of_five_seeds_make_a_small_page(stored, tmp_path):
     """Two years of test days, 200 epochs of every seed."""
     names = [f"lstm(units={k})_{k}" for k in range(1, 11)]

@@ -74,6 +74,7 @@ def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
                 write(Path(stage) / name)
             for name in writers:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            for name in writers:
                 Path(stage, name).replace(folder / name)
     except OSError as error:
         raise SettingError(f"{folder} can't be written: {error.strerror or error}.") from error
