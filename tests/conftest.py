@@ -25,6 +25,9 @@ os.environ["BACKSIGHT_CACHE"] = str(Path(__file__).parent.parent / ".pytest_cach
 # Nor do tests open anybody's exam.
 os.environ["BACKSIGHT_STATE"] = ""
 
+# Nor leave runs behind, but where they say so.
+os.environ["BACKSIGHT_RUNS"] = ""
+
 #: Shapes that every test of a network shares, so that its program is compiled once a process.
 STEPS, LOOKBACK, HORIZON = 150, 4, 2
 

@@ -28,8 +28,8 @@ def everything(folder: Path) -> Stored:
     stored = read_stored(folder)
     assert stored.forecasts is not None
     tomorrow = {"entry": "ridge_4", "level": 0.9, "rows": [
-        {"time": "2014-06-19", "lead": 1, "predicted": 20.5, "low": 16.0, "high": 25.1},
-        {"time": "2014-06-20", "lead": 2, "predicted": 20.9, "low": 15.0, "high": 26.1},
+        {"time": "2014-06-19", "lead": 1, "predicted": 20.5, "lower": 16.0, "upper": 25.1},
+        {"time": "2014-06-20", "lead": 2, "predicted": 20.9, "lower": 15.0, "upper": 26.1},
     ]}  # fmt: skip
     findings = [{
         "check": "sentinel", "severity": severity, "columns": ["wind"], "first": "2012-01-01", "last": "2012-01-02",
@@ -40,7 +40,7 @@ def everything(folder: Path) -> Stored:
     return replace(
         stored,
         record={**stored.record, "tomorrow": tomorrow},
-        study={**stored.study, "made": made},
+        made=made,
         intervals=intervals_of(stored.forecasts),
     )
 
@@ -50,7 +50,7 @@ def intervals_of(forecasts: pd.DataFrame) -> pd.DataFrame:
     rows = forecasts[(forecasts["part"] == "test") & (forecasts["seed"] == 0)]
     return pd.DataFrame(
         {"entry": rows["entry"], "lead": rows["lead"], "time": rows["time"], "level": 0.9,
-         "low": rows["predicted"] - 3, "high": rows["predicted"] + 3}
+         "lower": rows["predicted"] - 3, "upper": rows["predicted"] + 3}
     )  # fmt: skip
 
 

@@ -66,7 +66,8 @@ def fitted(model):
     program, rng = program_for(recipe, *shape, learning_rate=0.001), np.random.default_rng(0)
     start = program.start(recipe.build(*shape))
     drawn = [w + rng.normal(0, 0.3, w.shape).astype("float32") for w in start.trainable]
-    return NetworkForecaster(program, start._replace(trainable=drawn), History((), (), 0))
+    names = tuple(recipe.weights(*shape))
+    return NetworkForecaster(program, start._replace(trainable=drawn), names, History((), (), 0))
 
 
 #: Smooth ones: where a relu has its corner, a difference over a step is no slope.

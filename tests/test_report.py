@@ -117,9 +117,9 @@ LESS = [
     ("lookback", {"record": {"data": "x"}, "lookbacks": None}),
     ("answer", {"record": {"data": "x"}}),
     ("said", {"record": {"data": "x"}}),
-    ("data", {"study": {}}),
-    ("repeat", {"study": {}}),
-    ("sources", {"study": {}}),
+    ("data", {"made": {}}),
+    ("repeat", {"study": {}, "made": {}}),
+    ("sources", {"made": {}}),
 ]
 
 
@@ -175,7 +175,7 @@ def test_the_report_is_written_again_from_the_files_alone(report_run, monkeypatc
     first = (report_run / "report.html").read_bytes()
     copy = tmp_path / "copy"
     copy.mkdir()
-    for name in ("record.json", "run.json", "leaderboard.csv", "forecasts.csv", "histories.csv"):
+    for name in ("result.json", "made.json", "run.json", *(p.name for p in folder.glob("*.csv"))):
         (copy / name).write_bytes((report_run / name).read_bytes())
     monkeypatch.setenv("BACKSIGHT_DATA", str(tmp_path))
     assert main(["report", str(copy)]) == 0
@@ -200,11 +200,11 @@ def test_the_command_that_made_it_is_in_the_report(report_run):
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({}, "there is no record.json"),
-        ({"record.json": "{"}, "can't be read"),
-        ({"record.json": "[]"}, "holds no record"),
-        ({"record.json": "{}", "forecasts.csv": "a,b\n1,2\n"}, "lacks the column entry"),
-        ({"record.json": "{}", "leaderboard.csv": ""}, "can't be read as a table"),
+        ({}, "there is no result.json"),
+        ({"result.json": "{"}, "can't be read"),
+        ({"result.json": "[]"}, "holds no record"),
+        ({"result.json": "{}", "forecasts.csv": "a,b\n1,2\n"}, "lacks the column entry"),
+        ({"result.json": "{}", "leaderboard.csv": ""}, "can't be read as a table"),
     ],
 )
 def test_a_folder_that_is_no_run(files, says, tmp_path, capsys):
@@ -371,7 +371,7 @@ def test_figures_are_written_as_png_and_svg(stored, tmp_path):
 
 
 def test_a_memory_profile_of_another_run_is_left_alone(report_run, tmp_path):
-    for name in ("record.json", "run.json"):
+    for name in ("result.json", "run.json"):
         (tmp_path / name).write_bytes((report_run / name).read_bytes())
     memory = json.loads((report_run / "memory.json").read_text())
     (tmp_path / "memory.json").write_text(json.dumps({**memory, "data": "another"}))

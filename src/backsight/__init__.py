@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         ExamError as ExamError,
     )
     from backsight.errors import (
+        ModelFileError as ModelFileError,
+    )
+    from backsight.errors import (
         RecipeError as RecipeError,
     )
     from backsight.errors import (
@@ -73,6 +76,8 @@ if TYPE_CHECKING:
     from backsight.runs.memory import memory_profile as memory_profile
     from backsight.runs.memory_test import MemoryTest as MemoryTest
     from backsight.runs.memory_test import memory_test as memory_test
+    from backsight.runs.model_file import Model as Model
+    from backsight.runs.model_file import load_model as load_model
     from backsight.runs.tune import Tuning as Tuning
     from backsight.runs.tune import tune as tune
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
@@ -111,8 +116,10 @@ _HOME = {
     "LeakAudit": "evaluation.leaks",
     "Lesson": "runs.lesson",
     "Lookbacks": "runs.lookback",
+    "Model": "runs.model_file",
     "MemoryProfile": "runs.memory",
     "MemoryTest": "runs.memory_test",
+    "ModelFileError": "errors",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
     "Recipe": "models.recipe",
@@ -132,6 +139,7 @@ _HOME = {
     "draw_unrolled": "report.diagrams.unrolled",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",
+    "load_model": "runs.model_file",
     "lookback_curve": "runs.lookback",
     "memory_profile": "runs.memory",
     "memory_test": "runs.memory_test",

@@ -38,14 +38,14 @@ def lesson(
 
     from backsight.cli.screen import listed, print_json, progress_bar, results_console
     from backsight.report.files import write_files
-    from backsight.report.output import lesson_files
+    from backsight.report.output import lesson_files, made_files
     from backsight.report.report import write_report
     from backsight.report.sentences import lesson_sentences
     from backsight.report.tables import breakdown_lines, exam_table, lesson_table
     from backsight.runs.lesson import run_lesson
     from backsight.runs.made import made_record
     from backsight.runs.record import lesson_record
-    from backsight.runs.saved import study_record
+    from backsight.runs.saved import run_record
     from backsight.series.catalogue import CATALOGUE
     from backsight.series.source import Source
 
@@ -61,10 +61,11 @@ def lesson(
     record = lesson_record(done)
     exam = done.comparison
     # Written before anything is printed: a pipe that closes must not cost the results.
-    study = study_record(exam.study, Source(series.name)) | {"made": made_record(exam.study, command_line())}
-    files = lesson_files(
-        record, study, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts
-    )
+    run = run_record("lesson", exam.study, Source(series.name))
+    files = {
+        **made_files(made_record(exam.study, command_line())),
+        **lesson_files(record, run, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts),
+    }
     write_files(out, files)
     written = [*files, *write_report(out)]
     print_json(record, json)

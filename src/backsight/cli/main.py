@@ -14,11 +14,14 @@ from backsight.cli.command_line import remember
 from backsight.cli.compare import compare
 from backsight.cli.describe import describe
 from backsight.cli.doctor import doctor
+from backsight.cli.export import export
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
 from backsight.cli.lookback import lookback
 from backsight.cli.memory import memory, memory_test
 from backsight.cli.report import report
+from backsight.cli.resume import resume
+from backsight.cli.runs import runs
 from backsight.cli.tune import tune
 from backsight.errors import BacksightError, Interrupted
 
@@ -33,8 +36,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, lookback, memory, memory_test, tune, report, audit, describe, models, data, doctor):
+for command in (
+    lesson, compare, lookback, memory, memory_test, tune, resume, export, report, audit, describe, models, data, doctor,
+):  # fmt: skip
     app.command()(command)
+app.add_typer(runs)
 
 
 def _show_version(asked: bool) -> None:

@@ -5,34 +5,72 @@ from typing import Any
 
 import pandas as pd
 
+from backsight.evaluation.ensemble import base_entry
+from backsight.evaluation.intervals import centred, examined
 from backsight.report.files import Writer
-from backsight.report.stored import RECORD_FILE
+from backsight.runs.layout import MADE_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
 
 def comparison_files(
-    record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+    record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, what was found, the leaderboard, the forecasts; if any, folds and training curves.
+    """Writers by file name: record, leaderboard, forecasts, intervals; and, if any, folds and training curves.
 
     Args:
         record: of the comparison; see `runs.record`.
-        study: what was asked; see `runs.saved`.
         board: see `evaluation.leaderboard`.
-        histories: see `runs.compare.history_rows`.
+        histories: see `runs.histories.history_rows`.
         forecasts: see `evaluation.forecasts`.
     """
     files: dict[str, Writer] = {
-        **_record_files(record, study),
+        RESULT_FILE: _json(record),
         "leaderboard.csv": board.to_csv,
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+        **interval_files(record["exam"], forecasts),
     }
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:
         files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
     return files
+
+
+def interval_files(exam: Record, forecasts: pd.DataFrame) -> dict[str, Writer]:
+    """Writers by file name: the recommended entry's intervals, and how those of all entries did; none if all failed.
+
+    Args:
+        exam: see `runs.record.exam_record`.
+        forecasts: see `evaluation.forecasts`.
+    """
+    known = {entry["name"]: entry for entry in exam["entries"] if entry["intervals"] is not None}
+    taken = exam["recommended"]
+    if taken not in known:
+        return {}
+    rows = forecasts[forecasts["entry"] == base_entry(taken)]
+    test = examined(centred(rows), known[taken]["intervals"]["level"])
+    return {
+        "intervals.csv": lambda path: test.assign(entry=taken).to_csv(path, index=False),
+        "coverage.csv": lambda path: coverage_rows(list(known.values())).to_csv(path, index=False),
+    }
+
+
+def coverage_rows(entries: list[Record]) -> pd.DataFrame:
+    """How the intervals of entries did: one row an entry, lead ("all" is over all of them) and way they were made.
+
+    >>> found = {"coverage": 0.9, "error": 0.02, "width": 9.0, "score": 12.0, "forecasts": 363}
+    >>> intervals = {"level": 0.9, "fixed": found, "adaptive": found, "leads": []}
+    >>> coverage_rows([{"name": "lstm_3", "intervals": intervals}])["intervals"].tolist()
+    ['fixed', 'adaptive']
+    """
+    return pd.DataFrame(
+        {"entry": e["name"], "lead": scored.get("lead", "all"), "intervals": way, "level": level, **scored[way]}
+        for e in entries
+        for level in [e["intervals"]["level"]]
+        for scored in [e["intervals"], *e["intervals"]["leads"]]
+        for way in ("fixed", "adaptive")
+    )
 
 
 def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
@@ -42,26 +80,16 @@ def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
         record: of the tuning; see `runs.tuning_record`.
         trials: see `runs.tune.trial_rows`.
     """
-    text = _as_json(record)
     return {
-        "tuning.json": lambda path: path.write_text(text, encoding="utf-8"),
-        RECORD_FILE: lambda path: path.write_text(text, encoding="utf-8"),
+        "tuning.json": _json(record),
+        RESULT_FILE: _json(record),
         "trials.csv": lambda path: trials.to_csv(path, index=False),
     }
 
 
-def _record_files(record: Record, study: Record) -> dict[str, Writer]:
-    """What was asked, and what was found."""
-    run = json.dumps({**study, "openings": record["exam"]["openings"]}, indent=1)
-    found = _as_json(record)
-    return {
-        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
-        RECORD_FILE: lambda path: path.write_text(found, encoding="utf-8"),
-    }
-
-
-def _as_json(record: Record) -> str:
-    return json.dumps(record, indent=1, allow_nan=False) + "\n"
+def made_files(made: Record) -> dict[str, Writer]:
+    """Writers by file name: how a run was made; see `runs.made`."""
+    return {MADE_FILE: _json(made)}
 
 
 def fold_rows(entries: list[Record]) -> pd.DataFrame:
@@ -79,18 +107,17 @@ def fold_rows(entries: list[Record]) -> pd.DataFrame:
 
 
 def lookback_files(
-    record: Record, study: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+    record: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, what was found, the curves, the forecasts, and training curves if any.
+    """Writers by file name: the record, the curves, the forecasts, and training curves if any.
 
     Args:
         record: of the curves; see `runs.record.lookback_record`.
-        study: what was asked; see `runs.saved`.
         table: see `runs.lookback`.
         histories, forecasts: as in `comparison_files`.
     """
     files: dict[str, Writer] = {
-        **_record_files(record, study),
+        RESULT_FILE: _json(record),
         "lookback.csv": lambda path: table.to_csv(path, index=False),
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
     }
@@ -101,16 +128,29 @@ def lookback_files(
 
 def lesson_files(
     record: Record,
-    study: Record,
+    run: Record,
     board: pd.DataFrame,
     histories: pd.DataFrame,
     forecasts: pd.DataFrame,
     lesson_histories: pd.DataFrame,
     lesson_forecasts: pd.DataFrame,
 ) -> dict[str, Writer]:
-    """Writers by file name: those of the exam, and the lesson's own curves and forecasts."""
+    """Writers by file name: the exam's run and its results, and the lesson's own table, curves and forecasts.
+
+    Args:
+        record: of the lesson; see `runs.record.lesson_record`.
+        run: see `runs.saved.run_record`.
+        board, histories, forecasts: of the exam, as in `comparison_files`.
+        lesson_histories, lesson_forecasts: of the lesson's own rows.
+    """
     return {
         "lesson_histories.csv": lambda path: lesson_histories.to_csv(path, index=False),
         "lesson_forecasts.csv": lambda path: lesson_forecasts.to_csv(path, index=False),
-        **comparison_files(record, study, board, histories, forecasts),
+        **comparison_files(record, board, histories, forecasts),
+        "run.json": _json(run),
     }
+
+
+def _json(record: Record) -> Writer:
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    return lambda path: path.write_text(text, encoding="utf-8")

@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from backsight.errors import SettingError
+from backsight.runs.layout import MADE_FILE, RESULT_FILE
 
 Record = dict[str, Any]
-
-#: What a command found, as plain values; the report can't be made without it.
-RECORD_FILE = "record.json"
 
 #: Columns without which a table is not read.
 _NEEDED = {
@@ -21,7 +19,7 @@ _NEEDED = {
     "histories.csv": ("entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"),
     "forecasts.csv": ("entry", "seed", "part", "lead", "time", "actual", "predicted"),
     "lookback.csv": ("model", "lookback", "val_rmse", "test_rmse", "best", "recommended"),
-    "intervals.csv": ("entry", "time", "low", "high"),
+    "intervals.csv": ("entry", "time", "lower", "upper"),
     "lesson_histories.csv": ("entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"),
     "trials.csv": ("model",),
 }
@@ -35,6 +33,7 @@ class Stored:
         record: what the command found; see `runs.record` and `runs.tuning_record`.
         study: what was asked; see `runs.saved`.
         board, histories, forecasts, lookbacks, intervals, trials, lesson_histories: its tables.
+        made: how it was made: command, versions, what the data doctor found, sources; see `runs.made`.
         memory: the record of a memory profile of its entries; see `runs.memory_record`.
     """
 
@@ -47,6 +46,7 @@ class Stored:
     intervals: pd.DataFrame | None = None
     trials: pd.DataFrame | None = None
     lesson_histories: pd.DataFrame | None = None
+    made: Record = field(default_factory=dict)
     memory: Record | None = None
 
     @property
@@ -58,11 +58,6 @@ class Stored:
     def entries(self) -> list[Record]:
         """Its entries, in the order of the leaderboard."""
         return list(self.exam.get("entries") or [])
-
-    @property
-    def made(self) -> Record:
-        """How it was made: command, versions, what the data doctor found, sources; see `runs.made`."""
-        return self.study.get("made") or {}
 
     @property
     def unit(self) -> str:
@@ -78,10 +73,10 @@ def read_stored(folder: Path) -> Stored:
     """
     if not folder.is_dir():
         raise SettingError(f"There is no folder {folder}. Name a run, a folder that `backsight compare --out` wrote.")
-    record = _read_json(folder / RECORD_FILE)
+    record = _read_json(folder / RESULT_FILE)
     if record is None:
         raise SettingError(
-            f"{folder} holds no results: there is no {RECORD_FILE}. `compare`, `lookback`, `tune` and `lesson` write "
+            f"{folder} holds no results: there is no {RESULT_FILE}. `compare`, `lookback`, `tune` and `lesson` write "
             f"it with --out; a run of an older version has to be made anew."
         )
     return Stored(
@@ -94,6 +89,7 @@ def read_stored(folder: Path) -> Stored:
         intervals=_read_table(folder, "intervals.csv", times=["time"]),
         trials=_read_table(folder, "trials.csv"),
         lesson_histories=_read_table(folder, "lesson_histories.csv"),
+        made=_read_json(folder / MADE_FILE) or {},
         memory=_memory_of(folder, record),
     )
 

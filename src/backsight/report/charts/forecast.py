@@ -46,7 +46,7 @@ def forecast_chart(
         unit: of the target.
         part: "validation" or "test".
         lead: steps ahead.
-        intervals: rows of entry, lead, time, low, high, if known.
+        intervals: rows of entry, lead, time, lower, upper, if known.
         hidden: names of entries that a page draws when they are asked for.
         tones: colours by entry; in turn without it.
         target: the name of what is forecast.
@@ -98,9 +98,9 @@ def _band(
         rows, percent = rows[rows["level"] == widest], f"{widest:.0%} "
     if rows.empty:
         return None
-    ends = rows.groupby("time")[["low", "high"]].mean().reindex(times)
+    ends = rows.groupby("time")[["lower", "upper"]].mean().reindex(times)
     name = f"{percent}interval of {entry}"
-    return Band(as_seconds(times), numbers(ends["low"]), numbers(ends["high"]), tones.get(entry, tone_of(0)), name)
+    return Band(as_seconds(times), numbers(ends["lower"]), numbers(ends["upper"]), tones.get(entry, tone_of(0)), name)
 
 
 def _span(times: pd.DatetimeIndex) -> str:

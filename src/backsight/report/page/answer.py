@@ -154,10 +154,10 @@ def _tomorrow(stored: Stored) -> Answer | None:
 
 
 def _interval(row: Record, level: float | None, unit: str, begin: str = "", end: str = ".") -> str:
-    if row.get("low") is None or row.get("high") is None:
+    if row.get("lower") is None or row.get("upper") is None:
         return ""
     share = f"{level:.0%} interval " if level is not None else ""
-    return f"{begin}{share}{_number(row['low'])} to {_number(row['high'])}{unit}{end}"
+    return f"{begin}{share}{_number(row['lower'])} to {_number(row['upper'])}{unit}{end}"
 
 
 def _list(names: Sequence[str]) -> str:
