@@ -194,6 +194,8 @@ def write_model(model: Model) -> bytes:
     """
     names = member_names(model.card.seeds)
     blobs = [*map(pack, model.fitted), pack_calibration(model.calibration)]
+    if (size := sum(map(len, blobs))) > LARGEST:
+        raise ModelFileError(f"A model file has at most {LARGEST:,} bytes; {model.card.name} takes {size:,}.")
     notes = {n: MemberNote(size=len(b), sha256=sha256(b).hexdigest()) for n, b in zip(names, blobs, strict=True)}
     text = write_card(model.card.model_copy(update={"members": notes, "backsight": __version__}))
     data = write_zip({CARD: text, **dict(zip(names, blobs, strict=True))})
