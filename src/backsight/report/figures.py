@@ -69,7 +69,7 @@ def picture_writers(stored: Stored, charts: Charts) -> dict[str, Writer]:
     if stored.lookbacks is not None and stored.record.get("curves"):
         lines = compared_lines(stored.record)
         figures["lookback"] = partial(plot_lookbacks, stored.lookbacks, stored.unit, lines)
-    if stored.exam.get("leads"):  # more lines than a page has room for
+    if stored.exam.get("leads") and "errors_by_lead" in charts:  # more lines than a page has room for
         figures["errors_by_lead"] = partial(_by_lead, stored)
     if stored.record.get("rows"):
         figures["lesson"] = lambda: _figure_of(plot_lesson(stored.record["rows"], unit=stored.unit))
