@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         ExamError as ExamError,
     )
     from backsight.errors import (
+        ModelFileError as ModelFileError,
+    )
+    from backsight.errors import (
         RecipeError as RecipeError,
     )
     from backsight.errors import (
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
     from backsight.models.registry import as_recipe as as_recipe
+    from backsight.report.diagrams.cell import draw_cell as draw_cell
+    from backsight.report.diagrams.unrolled import draw_unrolled as draw_unrolled
     from backsight.report.explain import explain as explain
     from backsight.report.lookback_plot import plot_lookback as plot_lookback
     from backsight.report.memory_plots import (
@@ -60,6 +65,9 @@ if TYPE_CHECKING:
     )
     from backsight.report.memory_plots import plot_states as plot_states
     from backsight.report.plots import (
+        plot_forecast as plot_forecast,
+    )
+    from backsight.report.plots import (
         plot_history as plot_history,
     )
     from backsight.report.plots import (
@@ -68,6 +76,7 @@ if TYPE_CHECKING:
     from backsight.report.plots import (
         plot_lesson as plot_lesson,
     )
+    from backsight.report.report import write_report as write_report
     from backsight.runs.compare import Comparison as Comparison
     from backsight.runs.compare import compare as compare
     from backsight.runs.lesson import Lesson as Lesson
@@ -78,6 +87,8 @@ if TYPE_CHECKING:
     from backsight.runs.memory import memory_profile as memory_profile
     from backsight.runs.memory_test import MemoryTest as MemoryTest
     from backsight.runs.memory_test import memory_test as memory_test
+    from backsight.runs.model_file import Model as Model
+    from backsight.runs.model_file import load_model as load_model
     from backsight.runs.tune import Tuning as Tuning
     from backsight.runs.tune import tune as tune
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
@@ -118,6 +129,8 @@ _HOME = {
     "Lookbacks": "runs.lookback",
     "MemoryProfile": "runs.memory",
     "MemoryTest": "runs.memory_test",
+    "Model": "runs.model_file",
+    "ModelFileError": "errors",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
     "Recipe": "models.recipe",
@@ -133,14 +146,18 @@ _HOME = {
     "audit_features": "evaluation.feature_leaks",
     "audit_model": "evaluation.leaks",
     "compare": "runs.compare",
+    "draw_cell": "report.diagrams.cell",
+    "draw_unrolled": "report.diagrams.unrolled",
     "explain": "report.explain",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",
+    "load_model": "runs.model_file",
     "lookback_curve": "runs.lookback",
     "memory_profile": "runs.memory",
     "memory_test": "runs.memory_test",
     "parameter_breakdown": "models.breakdown",
     "plot_attention": "report.memory_plots",
+    "plot_forecast": "report.plots",
     "plot_gates": "report.memory_plots",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
@@ -156,6 +173,7 @@ _HOME = {
     "split_by_dates": "windows.split",
     "split_by_fractions": "windows.split",
     "tune": "runs.tune",
+    "write_report": "report.report",
 }
 
 __version__ = "0.1.0"

@@ -1,24 +1,33 @@
 """One comparison: every entry and seed fitted, all of them examined on the same days."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
 
-from backsight.errors import Interrupted, RecipeError
+from backsight.errors import Interrupted, RecipeError, SettingError
+from backsight.evaluation.calibration import Calibration
 from backsight.evaluation.ensemble import base_entry, with_ensembles
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import FOLD
+from backsight.evaluation.intervals import calibrate, centred, examined
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.significance import Paired, holm
 from backsight.models.network import Network
 from backsight.models.registry import simplicity
+from backsight.runs import model_file
+from backsight.runs.elsewhere import carry_out_elsewhere
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted, predict_every_origin
+from backsight.runs.folder import RunFolder, run_in
+from backsight.runs.histories import history_rows
 from backsight.runs.jobs import Outcome, carry_out
 from backsight.runs.openings import Openings, note_opening
+from backsight.runs.piece import Piece
+from backsight.runs.pools import THREADS, Backend, BackendName
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.series.series import Series
@@ -26,6 +35,8 @@ from backsight.training.plan import Plan
 from backsight.windows.folds import Window
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split
+
+NOTHING_LOST: Mapping[Piece, str] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +51,7 @@ class Comparison:
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it before every fit was done.
         openings: how often these test days have been opened; None where that is not noted.
+        lost: fits that were given up since their workers died, and why; they sit no exam.
     """
 
     study: Study
@@ -48,6 +60,7 @@ class Comparison:
     seconds: float
     interrupted: bool = False
     openings: Openings | None = None
+    lost: Mapping[Piece, str] = field(default_factory=dict)
 
     @property
     def series(self) -> Series:
@@ -134,7 +147,7 @@ class Comparison:
 
     @property
     def histories(self) -> pd.DataFrame:
-        """Training curves of the networks; see `history_rows`."""
+        """Training curves of the networks; see `runs.histories`."""
         return history_rows(self.fitted)
 
     def members(self, entry: str) -> list[Fitted]:
@@ -149,6 +162,39 @@ class Comparison:
             raise RecipeError(f"There is no entry {entry!r}. The entries are {names}.")
         return members
 
+    def model(self, entry: str | None = None) -> model_file.Model:
+        """The fitted seeds of an entry as one model, with all that a file should say of it.
+
+        Args:
+            entry: its name, or that of the ensemble of its seeds; the recommended one without it.
+
+        Raises:
+            RecipeError: no such entry, or it is a function of yours.
+        """
+        members = self.members(entry or self.recommended)
+        return model_file.make_model(self.study, members, self.forecasts, self.leaderboard)
+
+    def save(self, path: str | Path, entry: str | None = None) -> None:
+        """Write an entry to a model file, which `backsight.load_model` reads; see `runs.model_file`.
+
+        Args:
+            path: of one file, a zip.
+            entry: its name; the recommended one without it.
+
+        Raises:
+            RecipeError: no such entry, or it is a function of yours.
+            ModelFileError: it failed: its weights or its forecasts are not finite.
+            SettingError: the file can't be written.
+
+        >>> import backsight, tempfile
+        >>> found = compare(backsight.load("seattle"), "temp_max", models=["ridge"], lookback=[3], seeds=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found.save(f"{folder}/ridge.zip", "ridge_3")
+        ...     backsight.load_model(f"{folder}/ridge.zip").card.target
+        Column(name='temp_max', unit='degC')
+        """
+        self.model(entry).save(path)
+
     def _complexity(self, name: str) -> tuple[int, int, int, bool]:
         entry = self.entry(name)
         return (simplicity(entry.recipe), entry.lookback, len(entry.features), name != entry.name)
@@ -161,8 +207,9 @@ class Comparison:
             entry: its name; the first of the leaderboard without it.
 
         Returns:
-            one row a forecast: origin, lead, time, actual (NaN after the end), predicted. The last
-            `horizon` rows forecast what follows the series.
+            one row a forecast: origin, lead, time, actual (NaN after the end), predicted, seed_sd (how far the
+            seeds lie apart), and low and high of networks that learnt quantiles. The last `horizon` rows forecast
+            what follows the series.
 
         Raises:
             RecipeError: no such entry.
@@ -170,6 +217,51 @@ class Comparison:
         """
         name = entry or str(self.leaderboard["entry"].iloc[0])
         return predict_every_origin(self.members(name), series or self.series)
+
+    def calibration(self, entry: str | None = None) -> Calibration:
+        """What the errors of an entry on validation say of intervals around its forecasts; of a backtest, the latest.
+
+        Args:
+            entry: its name; the recommended one without it.
+
+        Raises:
+            RecipeError: no such entry.
+            ExamError: it failed.
+        """
+        rows = centred(self._rows(entry))
+        latest = rows[rows[FOLD] == rows[FOLD].max()] if FOLD in rows else rows
+        return calibrate(latest[latest["part"] == "validation"])
+
+    def intervals(self, entry: str | None = None, level: float = 0.9) -> pd.DataFrame:
+        """The test forecasts of an entry with their intervals; see `evaluation.intervals.examined`.
+
+        Args:
+            entry: its name; the recommended one without it. Of several seeds their mean forecast is the centre.
+            level: share of actual values to hold.
+
+        Returns:
+            one row a forecast: origin, lead, time, actual, predicted, seed_sd, lower and upper (by validation errors),
+            adaptive_lower and adaptive_upper (with updates as actuals arrive).
+
+        Raises:
+            RecipeError: no such entry.
+            ExamError: it failed.
+            SettingError: the level is no share.
+
+        >>> import backsight
+        >>> found = compare(backsight.load("seattle"), "temp_max", models=["ridge"], lookback=[3], seeds=1)
+        >>> rows = found.intervals("ridge_3")
+        >>> round(((rows["lower"] <= rows["actual"]) & (rows["actual"] <= rows["upper"])).mean(), 2)
+        0.96
+        """
+        if not 0 < level < 1:
+            raise SettingError(f"A level is a share between 0 and 1, such as 0.9; {level} was given.")
+        return examined(centred(self._rows(entry)), level)
+
+    def _rows(self, entry: str | None) -> pd.DataFrame:
+        """Forecasts rows of an entry's seeds."""
+        name = self.members(entry or self.recommended)[0].entry.name
+        return self.forecasts[self.forecasts["entry"] == name]
 
 
 def compare(
@@ -190,7 +282,10 @@ def compare(
     calendar: bool = False,
     dropout: Sequence[float] = (),
     baselines: bool = True,
+    out: Path | str | None = None,
     workers: int | None = None,
+    backend: BackendName = "threads",
+    cluster: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Put models at several lookbacks through one exam.
@@ -216,13 +311,17 @@ def compare(
         dropout: rates; every model that has dropout is entered once with each.
         baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
             exam too, as they should.
+        out: a run folder that keeps every fit; with the same arguments a comparison that was ended goes on there.
         workers: fits at a time; one a core without it.
+        backend: where fits are carried out: "threads" of this process, "processes" of this machine, or the workers of
+            "dask" or "ray". The numbers are the same.
+        cluster: the address of a Dask or Ray cluster that is running; without it one is started on this machine.
         progress: told what happens.
 
     Raises:
         ColumnError: no such target, or a glob that fits nothing.
         RecipeError: no such model or setting.
-        SettingError: a number outside its range.
+        SettingError: a number outside its range, or a folder that holds another run.
         WindowError: the series is too short.
 
     >>> import backsight
@@ -249,22 +348,47 @@ def compare(
         dropout=dropout,
         baselines=baselines,
     )
-    return examine(study, workers, progress)
+    with run_in(out, "compare", study) as run:
+        return examine(study, workers, progress, run, Backend(backend, cluster))
 
 
-def examine(study: Study, workers: int | None = None, progress: Progress | None = None) -> Comparison:
+def examine(
+    study: Study,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    run: RunFolder | None = None,
+    backend: Backend = THREADS,
+) -> Comparison:
     """Fit every entry and seed, then open the test days once, for all that were finished.
+
+    Args:
+        study: what is asked.
+        workers: fits at a time; one a core without it.
+        progress: told what happens.
+        run: keeps every fit, and has those of earlier.
+        backend: where fits are carried out.
 
     Raises:
         Interrupted: Ctrl-C came before a single fit was finished.
         BacksightError: whatever a fit raised.
     """
     began = perf_counter()
-    outcome = carry_out(study.jobs(), workers, progress or Silent())
-    return conclude(study, outcome, perf_counter() - began)
+    progress = progress or Silent()
+    lost = NOTHING_LOST
+    if backend == THREADS:
+        outcome = carry_out(study.jobs(run), workers, progress)
+    else:
+        outcome, lost = carry_out_elsewhere(study, backend, workers, progress, run)
+    return conclude(study, outcome, perf_counter() - began, run, lost)
 
 
-def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparison:
+def conclude(
+    study: Study,
+    outcome: Outcome[Fitted],
+    seconds: float,
+    run: RunFolder | None = None,
+    lost: Mapping[Piece, str] = NOTHING_LOST,
+) -> Comparison:
     """Open the test days, once, and gather the forecasts of all that was finished.
 
     Raises:
@@ -276,12 +400,12 @@ def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparis
     folds = [[f for f in fitted if (f.entry.name, f.seed) in whole] for fitted in folds]
     if not whole:
         raise Interrupted
-    openings = note_opening(study)
+    openings = note_opening(study) if run is None else run.open_test_days()
     tables = [_sit(study, exam, fitted) for exam, fitted in zip(study.exams, folds, strict=True)]
     if study.earlier:
         tables = [table.assign(**{FOLD: fold}) for fold, table in enumerate(tables, start=1)]
     forecasts = with_ensembles(pd.concat(tables, ignore_index=True))
-    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings)
+    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings, lost)
 
 
 def _finished(study: Study, results: Iterable[Iterable[Fitted | None]]) -> list[Fitted]:
@@ -295,26 +419,3 @@ def _sit(study: Study, exam: Exam, fitted: Iterable[Fitted]) -> pd.DataFrame:
     """Forecasts rows of both parts of an exam."""
     parts: tuple[Part, ...] = ("validation", "test")
     return pd.concat([f.sit(study.series, exam, part) for f in fitted for part in parts], ignore_index=True)
-
-
-def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:
-    """Training curves: one row an epoch with entry, seed, epoch, train_rmse, val_rmse, kept."""
-    tables = []
-    for f in fitted:
-        if (history := f.forecaster.history) is None:
-            continue
-        epochs = range(1, history.epochs + 1)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "entry": f.entry.name,
-                    "seed": f.seed,
-                    "epoch": epochs,
-                    "train_rmse": history.train_rmse,
-                    "val_rmse": history.val_rmse,
-                    "kept": [epoch == history.kept_epoch for epoch in epochs],
-                }
-            )
-        )
-    empty = pd.DataFrame(columns=["entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"])
-    return pd.concat(tables, ignore_index=True) if tables else empty

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from backsight.errors import WindowError
 from backsight.evaluation.exam import Exam, Part
-from backsight.evaluation.forecasts import forecast_rows
+from backsight.evaluation.forecasts import BAND, forecast_rows
 from backsight.models.recipe import Forecaster, OnSeedEpoch
 from backsight.runs.entry import Entry
 from backsight.series.frequency import times_after
 from backsight.series.series import Series
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.plan import Plan
 from backsight.vocabulary import Origins, Outputs
 from backsight.windows.scaling import ScaleName
@@ -48,7 +50,23 @@ class Fitted:
         """Forecasts rows of one part of an exam."""
         windows = self.view.show(series, exam.origins(part))
         predicted = self.forecaster.predict(windows)
-        return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part)
+        band = self.forecaster.predict_band(windows)
+        return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part, band=band)
+
+
+class Fit(Protocol):
+    """Fits one entry with each of these seeds, going on from a checkpoint if there is one."""
+
+    def __call__(
+        self, seeds: Sequence[int], on_epoch: OnSeedEpoch, checkpoints: Checkpoints | None = None
+    ) -> list[Fitted]: ...
+
+
+class Keeper(Protocol):
+    """Keeps finished pieces: gives those it has, and has the others fitted."""
+
+    def fit(self, fit: Fit, entry: str, fold: int, seeds: Sequence[int], on_epoch: OnSeedEpoch) -> list[Fitted]:
+        """The pieces of an entry, for one exam, with these seeds."""
 
 
 def fit_entry(
@@ -59,8 +77,9 @@ def fit_entry(
     scale: ScaleName,
     seeds: Sequence[int],
     on_epoch: OnSeedEpoch,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Fitted]:
-    """Fit one entry with each of these seeds: a pure function of its arguments.
+    """Fit one entry with each of these seeds: a pure function of its arguments, wherever it goes on from.
 
     Reads training and validation targets only.
     """
@@ -79,7 +98,7 @@ def fit_entry(
     if not len(learn):
         raise WindowError(f"{entry.name} has no training window whose targets were all observed. Take other rows.")
     check = learn.at(exam.origins("validation"))
-    forecasters = entry.recipe.fit_together(learn, check, plan, seeds, on_epoch)
+    forecasters = entry.recipe.fit_together(learn, check, plan, seeds, on_epoch, checkpoints)
     share = (perf_counter() - began) / len(seeds)
     return [
         Fitted(entry, seed, view, forecaster, len(learn), share)
@@ -91,14 +110,19 @@ def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
     """The mean forecast of several seeds at every origin of a series, the last one included.
 
     Returns:
-        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted.
+        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted; low and high if
+        the forecasters say them; and seed_sd, the standard deviation over seeds (NaN for a single one).
     """
     view = members[0].view
     back = max(view.lookback, *(m.forecaster.steps_back for m in members))
     if len(series) < back:
         raise WindowError(f"A forecast needs {back} steps to look back on; {series.name} has {len(series)}.")
     origins = np.arange(back - 1, len(series), dtype=np.int32)
-    predicted = np.mean([m.predict(series, origins) for m in members], axis=0)
+    of_seeds = np.array([m.predict(series, origins) for m in members])
+    bands = [m.forecaster.predict_band(m.view.show(series, origins)) for m in members]
+    said = [band for band in bands if band is not None]
+    ends = np.mean(said, axis=0) if len(said) == len(members) else ()
+    spread = np.std(of_seeds, axis=0, ddof=1) if len(members) > 1 else np.full(of_seeds[0].shape, np.nan)
     times = series.times.append(times_after(series.times, view.horizon))
     actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
     rows = (origins[:, None] + np.arange(1, view.horizon + 1)).ravel()
@@ -108,6 +132,8 @@ def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
             "lead": np.tile(np.arange(1, view.horizon + 1), len(origins)),
             "time": times[rows],
             "actual": actual[rows],
-            "predicted": predicted.ravel(),
+            "predicted": np.mean(of_seeds, axis=0).ravel(),
+            **{name: end.ravel() for name, end in zip(BAND, ends, strict=False)},
+            "seed_sd": spread.ravel(),
         }
     )

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pandas as pd
 
@@ -11,8 +13,9 @@ from backsight.errors import Interrupted, RecipeError
 from backsight.evaluation.lookback import Choice, LookbackCurves, Point
 from backsight.models.registry import recipe_name, simplicity
 from backsight.runs.compare import Comparison, examine
+from backsight.runs.folder import RunFolder, run_in
 from backsight.runs.progress import Progress
-from backsight.runs.study import Model, make_study
+from backsight.runs.study import Model, Study, make_study
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window, folds_of_split
@@ -93,6 +96,7 @@ def lookback_curve(
     window: Window = "expanding",
     calendar: bool = False,
     baselines: bool = True,
+    out: Path | str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Lookbacks:
@@ -104,7 +108,7 @@ def lookback_curve(
         series: the data.
         target: the column to forecast.
         lookback: numbers of steps; without it, see `usual_lookbacks`.
-        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines, workers,
+        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines, out, workers,
             progress: as in `compare`.
 
     Raises:
@@ -118,28 +122,63 @@ def lookback_curve(
     >>> found.recommended, found.choices["ridge"].tied
     ('ridge_1', ('ridge_1', 'ridge_3', 'ridge_7'))
     """
-    parts = split or split_by_fractions(len(series))
-    shortest = folds_of_split(parts, folds, window)[0]
-    study = make_study(
+    study = make_lookback_study(
         series,
         target,
         features=features,
         models=models,
-        lookback=usual_lookbacks(shortest) if lookback is None else lookback,
+        lookback=lookback,
         horizon=horizon,
         stride=stride,
         seeds=seeds,
         plan=plan,
         scale=scale,
-        split=parts,
+        split=split,
         folds=folds,
         window=window,
         calendar=calendar,
         baselines=baselines,
     )
+    with run_in(out, "lookback", study) as run:
+        return examine_lookbacks(study, workers, progress, run)
+
+
+def make_lookback_study(
+    series: Series,
+    target: str,
+    *,
+    lookback: Iterable[int] | None = None,
+    split: Split | None = None,
+    folds: int = 1,
+    window: Window = "expanding",
+    **options: Any,
+) -> Study:
+    """What `lookback_curve` asks; arguments and errors are its own."""
+    parts = split or split_by_fractions(len(series))
+    steps = usual_lookbacks(folds_of_split(parts, folds, window)[0]) if lookback is None else lookback
+    study = make_study(series, target, lookback=steps, split=parts, folds=folds, window=window, **options)
     if not any(entry.recipe.reads_window for entry in study.entries):
         raise RecipeError("None of these models reads a window, so none has a lookback. Add one that does, as ridge.")
-    found = examine(study, workers, progress)
+    return study
+
+
+def examine_lookbacks(
+    study: Study, workers: int | None = None, progress: Progress | None = None, run: RunFolder | None = None
+) -> Lookbacks:
+    """The curves of a study; see `runs.compare.examine`.
+
+    Raises:
+        Interrupted: Ctrl-C came before a single point of a curve was finished.
+    """
+    return as_lookbacks(examine(study, workers, progress, run))
+
+
+def as_lookbacks(found: Comparison) -> Lookbacks:
+    """The curves of a comparison.
+
+    Raises:
+        Interrupted: it has not a single point of a curve.
+    """
     if not any(f.entry.recipe.reads_window for f in found.fitted):
         raise Interrupted
     return Lookbacks(found)

@@ -54,6 +54,16 @@ class Source:
         return series if self.rows is None else series.head(self.rows)
 
 
+def column_fingerprints(series: Series) -> dict[str, str]:
+    """The first 12 hex digits of the SHA-256 of each column's values: which column has changed.
+
+    >>> series = load("seattle").select(["temp_*"])
+    >>> column_fingerprints(series) == column_fingerprints(series.head(len(series)))
+    True
+    """
+    return {name: sha256(series.column(name).tobytes()).hexdigest()[:12] for name in series.columns}
+
+
 def fingerprint(series: Series) -> str:
     """SHA-256 of times, columns and values, in hex: two series of one fingerprint are the same numbers.
 

@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from backsight.errors import SettingError
 from backsight.recurrence.library import beside_others
 from backsight.training.batches import cut_batches
+from backsight.training.checkpoint import Checkpoint, Checkpoints
 from backsight.training.events import EpochDone
 from backsight.training.history import History
 from backsight.training.plan import Plan
@@ -36,6 +38,7 @@ def train(
     plan: Plan,
     seed: int,
     on_epoch: Callable[[EpochDone], None],
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Train until the watched loss has not fallen for `plan.patience` epochs.
 
@@ -46,16 +49,18 @@ def train(
         plan: how.
         seed: decides the order of the batches, together with the epoch's number.
         on_epoch: called after every epoch; an exception raised in it ends the training.
+        checkpoints: where to go on from, and where to note every epoch before `on_epoch` is told of it.
     """
     data, check_batches = _on_device(learn), cut_batches(check.origins, BLOCK)
     watch = Watch(plan, learn.target_scale)
-    state = kept = start
+    state, kept = _resume(checkpoints, [seed], start, [watch])
     with beside_others():
         while not watch.stopped:
             batches = _shuffled(learn, plan, seed, watch.epoch + 1)
-            state, train_loss, val_loss = program.run_epoch(state, *data, batches, check_batches)
-            if watch.note(train_loss, val_loss):
+            state, *losses = program.run_epoch(state, *data, batches, check_batches)
+            if watch.note(*losses):
                 kept = state
+            _save(checkpoints, [seed], state, kept, [watch])
             on_epoch(watch.event)
     return Trained(kept, watch.history)
 
@@ -68,6 +73,7 @@ def train_together(
     plan: Plan,
     seeds: Sequence[int],
     on_epoch: Callable[[int, EpochDone], None],
+    checkpoints: Checkpoints | None = None,
 ) -> list[Trained]:
     """What `train` gives for each of several seeds, up to rounding, by one program that steps them all.
 
@@ -81,24 +87,56 @@ def train_together(
         plan: how.
         seeds: each decides the order of its own batches.
         on_epoch: called with the seed after each of its epochs; an exception raised in it ends all of them.
+        checkpoints: as in `train`.
     """
     data, check_batches = _on_device(learn), cut_batches(check.origins, BLOCK)
     watches = [Watch(plan, learn.target_scale) for _ in seeds]
-    states = kept = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)  # every leaf: (seeds, ...)
-    for epoch in range(1, plan.epochs + 1):
+    together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)  # every leaf: (seeds, ...)
+    states, kept = _resume(checkpoints, seeds, together, watches)
+    while not all(watch.stopped for watch in watches):
+        epoch = max(watch.epoch for watch in watches) + 1
         orders = [_shuffled(learn, plan, seed, epoch) for seed in seeds]
         origins, weights = map(np.stack, zip(*orders, strict=True))  # (seeds, batches, batch size)
         states, *losses = program.run_epochs(states, *data, (origins, weights), check_batches)
+        going = [place for place, watch in enumerate(watches) if not watch.stopped]
         keep = np.zeros(len(seeds), dtype=bool)
-        for place, (train_loss, val_loss) in enumerate(np.transpose(losses).tolist()):
-            watch = watches[place]
-            if not watch.stopped:
-                keep[place] = watch.note(train_loss, val_loss)
-                on_epoch(seeds[place], watch.event)
+        for place in going:
+            keep[place] = watches[place].note(*(float(of_seeds[place]) for of_seeds in losses))
         kept = _where(keep, states, kept)
-        if all(watch.stopped for watch in watches):
-            break
+        _save(checkpoints, seeds, states, kept, watches)
+        for place in going:
+            on_epoch(seeds[place], watches[place].event)
     return [Trained(jax.tree.map(itemgetter(place), kept), watch.history) for place, watch in enumerate(watches)]
+
+
+def _resume(
+    checkpoints: Checkpoints | None, seeds: Sequence[int], start: State, watches: Sequence[Watch]
+) -> tuple[State, State]:
+    """The state to go on with and the one that is kept so far; the watches are told of the epochs before.
+
+    Raises:
+        SettingError: the checkpoint is of another network.
+    """
+    found = None if checkpoints is None else checkpoints.load(seeds)
+    if found is None:
+        return start, start
+    leaves, tree = jax.tree.flatten(start)
+    if any([np.shape(leaf) for leaf in of] != [np.shape(leaf) for leaf in leaves] for of in (found.state, found.kept)):
+        raise SettingError("A checkpoint of this run is of another network. Start the run anew in another folder.")
+    for watch, losses in zip(watches, found.losses, strict=True):
+        watch.note_all(losses)
+    state, kept = (jax.tree.unflatten(tree, [jnp.asarray(leaf) for leaf in of]) for of in (found.state, found.kept))
+    return state, kept
+
+
+def _save(
+    checkpoints: Checkpoints | None, seeds: Sequence[int], state: State, kept: State, watches: Sequence[Watch]
+) -> None:
+    if checkpoints is None:
+        return
+    latest = tuple(map(np.asarray, jax.tree.leaves(state)))
+    best = latest if kept is state else tuple(map(np.asarray, jax.tree.leaves(kept)))
+    checkpoints.save(Checkpoint(tuple(seeds), tuple(watch.losses for watch in watches), latest, best))
 
 
 def _on_device(learn: Windows) -> tuple[Any, Any]:
