@@ -9,19 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 from operator import or_
 from pathlib import Path
+from typing import TypedDict, Unpack, overload
 
 import numpy as np
 import pandas as pd
 
 from backsight.errors import DataError
-from backsight.series.from_frame import (
-    OnDuplicate,
-    OnMissing,
-    find_time_column,
-    from_frame,
-    parse_times,
-)
+from backsight.series.from_frame import Reading, from_frame
+from backsight.series.panel import Panel
+from backsight.series.rules import OnDuplicate, OnMissing
 from backsight.series.series import Series
+from backsight.series.times import find_time_column, parse_times
 
 #: What a cell without a value looks like, in lower case.
 MISSING = ("", "nan", "na", "n/a", "null", "none")
@@ -45,9 +43,33 @@ class CsvCells:
     separator: str
 
 
+class FileReading(TypedDict, total=False):
+    """How a file is read; see `read_series`."""
+
+    time: str | None
+    time_format: str | None
+    encoding: str
+    columns: Iterable[str] | None
+    first: str | None
+    last: str | None
+    on_duplicate: OnDuplicate
+    on_missing: OnMissing
+    name: str | None
+    units: Mapping[str, str] | None
+
+
+@overload
+def read_series(path: str | Path, *, id: None = None, **reading: Unpack[FileReading]) -> Series: ...
+
+
+@overload
+def read_series(path: str | Path, *, id: str, **reading: Unpack[FileReading]) -> Panel: ...
+
+
 def read_series(
     path: str | Path,
     *,
+    id: str | None = None,
     time: str | None = None,
     time_format: str | None = None,
     encoding: str = "utf-8",
@@ -58,12 +80,13 @@ def read_series(
     on_missing: OnMissing = "error",
     name: str | None = None,
     units: Mapping[str, str] | None = None,
-) -> Series:
-    """Read a series from a CSV or Parquet file.
+) -> Series | Panel:
+    """Read a series from a CSV or Parquet file, or many from a long table in which a column names them.
 
     Args:
         path: a `.parquet` or `.pq` file is read as Parquet, anything else as CSV with a header line.
             Fields may be separated by comma, semicolon, tab or bar.
+        id: the column that says which series a row belongs to, and is read as text; without it all rows are of one.
         time: the column of times; without it, one called date, time or the like.
         time_format: strptime format of the times, where they are not ISO 8601 or YYYYMMDD.
         encoding: of a CSV file.
@@ -81,10 +104,9 @@ def read_series(
         frame = read_parquet(path)
         where = _row
     else:
-        frame, lines = _read_csv(path, time, time_format, encoding)
+        frame, lines = _read_csv(path, time, time_format, encoding, id)
         where = partial(_line, lines)
-    return from_frame(
-        frame,
+    reading = Reading(
         time=time,
         time_format=time_format,
         columns=columns,
@@ -96,6 +118,7 @@ def read_series(
         on_missing=on_missing,
         where=where,
     )
+    return from_frame(frame, **reading) if id is None else from_frame(frame, id=id, **reading)
 
 
 def check_is_file(path: Path) -> None:
@@ -124,18 +147,22 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}") from error
 
 
-def _read_csv(path: Path, time: str | None, time_format: str | None, encoding: str) -> tuple[pd.DataFrame, list[int]]:
+def _read_csv(
+    path: Path, time: str | None, time_format: str | None, encoding: str, names: str | None
+) -> tuple[pd.DataFrame, list[int]]:
     """The columns, typed, and the line number of each row."""
     source = read_rows(path, encoding)
     header, rows, lines = source.header, source.rows, source.lines
     cells = dict(zip(header, zip(*rows, strict=True), strict=True))
     time_column = find_time_column(header, time)
-    if time_column is None and looks_like_times(cells[header[0]]):
+    if time_column is None and header[0] != names and looks_like_times(cells[header[0]]):
         time_column = header[0]
     typed: dict[str, object] = {}
     for name, column in cells.items():
         if name == time_column:
             typed[name] = parse_times(pd.Series(column, dtype=str), time_format, partial(_line, lines))
+        elif name == names:
+            typed[name] = pd.Series(column, dtype=str)
         else:
             typed[name] = _numbers(name, column, lines)
     frame = pd.DataFrame(typed)
