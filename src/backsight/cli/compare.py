@@ -13,6 +13,7 @@ from backsight.cli.options import (
     ExamOptions,
     Json,
     Lookbacks,
+    ManyOptions,
     Models,
     Out,
     Seeds,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 def compare(
     data: Data,
     of_data: DataOptions,
+    of_many: ManyOptions,
     of_exam: ExamOptions,
     of_backtest: BacktestOptions,
     lookback: Lookbacks = "1,3,7,30",
@@ -66,6 +68,8 @@ def compare(
       backsight compare seattle --target temp_max --models ridge,gru --lookback 3,30 --folds 5
 
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
+
+      backsight compare shops.csv --id shop --target units --lookback 7,28 --models lstm
     """
     check_outputs(json, out, data)
     lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
@@ -73,8 +77,8 @@ def compare(
     from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
     from backsight.runs.compare import compare as run_comparison
 
-    plan, source = of_training.plan(), of_data.source(data)
-    series = source.load()
+    plan, source = of_training.plan(), of_data.source(data, of_many.id)
+    series = source.read()
     console = results_console(json)
     notice(console, series, of_data.target)
     with own_output_aside(json), progress_bar() as progress:
@@ -89,12 +93,13 @@ def compare(
             seeds=seeds,
             plan=plan,
             scale=of_training.scale,
-            split=of_exam.choose_split(series),
+            split=of_exam.choose_split,
             folds=of_backtest.folds,
             window=of_backtest.window,
             calendar=of_training.calendar,
             dropout=rates,
             baselines=baselines,
+            skip_short=of_many.skip_short,
             workers=workers,
             progress=progress,
         )
@@ -121,6 +126,7 @@ def _show(found: "Comparison", source: "Source", console: "Console", json: Path 
     from backsight.report.files import write_files
     from backsight.report.output import comparison_files
     from backsight.report.sentences import exam_sentences
+    from backsight.report.series import series_table
     from backsight.report.tables import exam_table
     from backsight.runs.record import comparison_record
     from backsight.runs.saved import study_record
@@ -135,6 +141,9 @@ def _show(found: "Comparison", source: "Source", console: "Console", json: Path 
     print_json(record, json)
     console.print(exam_table(record["exam"]))
     console.print()
+    if (of_series := series_table(record["exam"])) is not None:
+        console.print(of_series)
+        console.print()
     for sentence in exam_sentences(record["exam"]):
         console.print(f"- {sentence}", markup=False)
     if out is not None:

@@ -12,6 +12,7 @@ from backsight.cli.options import (
     DataOptions,
     ExamOptions,
     Json,
+    ManyOptions,
     Models,
     Out,
     Seeds,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 def lookback(
     data: Data,
     of_data: DataOptions,
+    of_many: ManyOptions,
     of_exam: ExamOptions,
     of_backtest: BacktestOptions,
     lookback: Annotated[
@@ -71,8 +73,8 @@ def lookback(
     from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
     from backsight.runs.lookback import lookback_curve
 
-    plan, source = of_training.plan(), of_data.source(data)
-    series = source.load()
+    plan, source = of_training.plan(), of_data.source(data, of_many.id)
+    series = source.read()
     console = results_console(json)
     notice(console, series, of_data.target)
     with own_output_aside(json), progress_bar() as progress:
@@ -87,11 +89,12 @@ def lookback(
             seeds=seeds,
             plan=plan,
             scale=of_training.scale,
-            split=of_exam.choose_split(series),
+            split=of_exam.choose_split,
             folds=of_backtest.folds,
             window=of_backtest.window,
             calendar=of_training.calendar,
             baselines=baselines,
+            skip_short=of_many.skip_short,
             workers=workers,
             progress=progress,
         )

@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
 
+#: Up to so many windows all are read, however long they are.
+MANY = 2**17
+#: Of more, so many that their lags are as many numbers (256 MB) at most, ...
+NUMBERS = 2**25
+#: ... but as many as this.
+FEWEST = 2**15
+#: Windows that are forecast at once.
+BLOCK = 2**15
+
+
 @dataclass(frozen=True, config=STRICT)
 class BoostedTrees(Recipe):
     """Histogram gradient boosting on all lags of all features, one ensemble a lead.
 
-    Trees are added until the validation error has not fallen for `patience` of them.
+    Trees are added until the validation error has not fallen for `patience` of them. All lags lie in memory at once: of
+    more than 131,072 windows it learns from some, drawn at random.
 
     Attributes:
         trees: at most.
@@ -45,6 +56,9 @@ class BoostedTrees(Recipe):
 
     def load_libraries(self) -> None:
         import sklearn.ensemble  # noqa: F401
+
+    def windows_read(self, windows: int, lags: int) -> int:
+        return windows if windows <= MANY else min(windows, max(NUMBERS // lags, FEWEST))
 
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         from sklearn.ensemble import HistGradientBoostingRegressor
@@ -81,6 +95,11 @@ class TreesForecaster(Forecaster):
             return np.empty((0, len(self.models)))
         from threadpoolctl import threadpool_limits
 
-        x = windows.gather_lags()
+        predicted = np.empty((len(windows), len(self.models)))
         with threadpool_limits(1, user_api="openmp"):
-            return np.column_stack([model.predict(x) for model in self.models])
+            for begin in range(0, len(windows), BLOCK):
+                some = slice(begin, begin + BLOCK)
+                x = windows.at(windows.origins[some]).gather_lags()
+                for lead, model in enumerate(self.models):
+                    predicted[some, lead] = model.predict(x)
+        return predicted

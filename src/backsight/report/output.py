@@ -8,19 +8,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from backsight.evaluation.panel_forecasts import Forecasts
 from backsight.report.files import Writer
 from backsight.report.lookback import compared_lines
 from backsight.report.lookback_plot import plot_lookbacks
 from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
+from backsight.report.series import forecasts_file, series_rows, write_forecasts
 from backsight.report.tuning_plots import plot_importances, plot_searches
 
 Record = dict[str, Any]
 
 
 def comparison_files(
-    record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+    record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
     """Writers by file name: the run, the leaderboard, the forecasts; and, if there are any, folds and training curves.
+
+    Of many series, their errors, and the forecasts as Parquet.
 
     Args:
         record: of the comparison; see `runs.record`.
@@ -35,7 +39,7 @@ def comparison_files(
         "run.json": lambda path: path.write_text(run, encoding="utf-8"),
         "leaderboard.csv": board.to_csv,
         "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
-        "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+        **_forecasts_files(record["exam"], forecasts),
     }
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
@@ -83,7 +87,7 @@ def fold_rows(entries: list[Record]) -> pd.DataFrame:
 
 
 def lookback_files(
-    record: Record, study: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+    record: Record, study: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
     """Writers by file name: the run, the curves as table and picture, the forecasts, and training curves if any.
 
@@ -99,7 +103,7 @@ def lookback_files(
         "run.json": lambda path: path.write_text(run, encoding="utf-8"),
         "lookback.csv": lambda path: table.to_csv(path, index=False),
         "lookback.png": lambda path: plot_lookbacks(table, exam["unit"], compared_lines(record)).savefig(path, dpi=150),
-        "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+        **_forecasts_files(exam, forecasts),
     }
     if not histories.empty:
         files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
@@ -111,7 +115,7 @@ def lesson_files(
     study: Record,
     board: pd.DataFrame,
     histories: pd.DataFrame,
-    forecasts: pd.DataFrame,
+    forecasts: Forecasts,
     lesson_histories: pd.DataFrame,
     lesson_forecasts: pd.DataFrame,
 ) -> dict[str, Writer]:
@@ -124,6 +128,13 @@ def lesson_files(
         "lesson_forecasts.csv": lambda path: lesson_forecasts.to_csv(path, index=False),
         **comparison_files(record, study, board, histories, forecasts),
     }
+
+
+def _forecasts_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
+    files: dict[str, Writer] = {forecasts_file(forecasts): lambda path: write_forecasts(forecasts, path)}
+    if "series" in exam:
+        files["series.csv"] = lambda path: series_rows(exam["series"]).to_csv(path, index=False)
+    return files
 
 
 def _save(ax: Axes, path: Path) -> None:

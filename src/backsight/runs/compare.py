@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 
+import numpy as np
 import pandas as pd
 
 from backsight.errors import Interrupted, RecipeError
@@ -12,6 +13,8 @@ from backsight.evaluation.ensemble import base_entry, with_ensembles
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import FOLD
 from backsight.evaluation.judge import Judge
+from backsight.evaluation.panel_exam import Cut, PanelExam
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, entry_names, make_sheet
 from backsight.evaluation.significance import Paired, holm
 from backsight.models.network import Network
 from backsight.models.registry import simplicity
@@ -21,11 +24,15 @@ from backsight.runs.jobs import Outcome, carry_out
 from backsight.runs.openings import Openings, note_opening
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import NETWORKS, Model, Study, make_study
+from backsight.series.panel import Panel
 from backsight.series.series import Series
+from backsight.series.source import one_series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split
+
+BOTH: tuple[Part, ...] = ("validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +43,7 @@ class Comparison:
         study: what was asked.
         fitted: one an entry and seed that was finished, entry by entry; in a backtest, those of the latest fold.
         forecasts: of every one of them, and of the ensemble of each entry's seeds, on validation and test; see
-            `evaluation.forecasts`.
+            `evaluation.forecasts`, and of many series `evaluation.panel_forecasts`.
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it before every fit was done.
         openings: how often these test days have been opened; None where that is not noted.
@@ -44,18 +51,18 @@ class Comparison:
 
     study: Study
     fitted: tuple[Fitted, ...]
-    forecasts: pd.DataFrame
+    forecasts: Forecasts
     seconds: float
     interrupted: bool = False
     openings: Openings | None = None
 
     @property
-    def series(self) -> Series:
+    def series(self) -> Series | Panel:
         """The data."""
         return self.study.series
 
     @property
-    def exam(self) -> Exam:
+    def exam(self) -> Exam | PanelExam:
         """Target, horizon and days; of a backtest, the latest fold's."""
         return self.study.exam
 
@@ -67,7 +74,7 @@ class Comparison:
     @cached_property
     def judge(self) -> Judge:
         """Leaderboard, tie groups, verdicts and paired tests."""
-        names = list(dict.fromkeys(self.forecasts["entry"]))
+        names = entry_names(self.forecasts)
         entry = {name: self.entry(name) for name in names}
         return Judge(
             self.forecasts,
@@ -153,7 +160,7 @@ class Comparison:
         entry = self.entry(name)
         return (simplicity(entry.recipe), entry.lookback, len(entry.features), name != entry.name)
 
-    def predict(self, series: Series | None = None, entry: str | None = None) -> pd.DataFrame:
+    def predict(self, series: Series | Panel | None = None, entry: str | None = None) -> pd.DataFrame:
         """The mean forecast of an entry's seeds at every origin of a series, the last one included.
 
         Args:
@@ -162,7 +169,7 @@ class Comparison:
 
         Returns:
             one row a forecast: origin, lead, time, actual (NaN after the end), predicted. The last
-            `horizon` rows forecast what follows the series.
+            `horizon` rows forecast what follows the series. Of many series the first column, series, says of which.
 
         Raises:
             RecipeError: no such entry.
@@ -173,7 +180,7 @@ class Comparison:
 
 
 def compare(
-    series: Series,
+    series: Series | Panel,
     target: str,
     *,
     features: Iterable[str] | None = None,
@@ -184,19 +191,20 @@ def compare(
     seeds: int = 5,
     plan: Plan | None = None,
     scale: ScaleName = "standard",
-    split: Split | None = None,
+    split: Split | Cut | None = None,
     folds: int = 1,
     window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
     baselines: bool = True,
+    skip_short: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Put models at several lookbacks through one exam.
 
     Args:
-        series: the data.
+        series: the data. Of many series, each model that reads a window is one over all of them.
         target: the column to forecast.
         features: globs of the columns to read; all of them without it.
         models: names (with settings: "lstm(units=7)"), recipes, or functions that take an input shape and
@@ -207,7 +215,8 @@ def compare(
         seeds: fits of each model that is random, with seeds 0, 1, ...
         plan: how networks are trained.
         scale: "standard" scales inputs, and the target for networks, by training rows; "none" does not.
-        split: the parts; 80, 10 and 10 % of the rows without it.
+        split: the parts, or a function that cuts a series into them, as it has to be for many; 80, 10 and 10 % of
+            the rows without it.
         folds: exams, for a backtest. The last is the one of `split`; each of the others is the same exam one test
             part earlier. Every model is fitted anew for each, and scores are over the test rows of all.
         window: whether training begins with the first row in every fold ("expanding"), or slides along and always
@@ -216,6 +225,8 @@ def compare(
         dropout: rates; every model that has dropout is entered once with each.
         baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
             exam too, as they should.
+        skip_short: of many series, whether to leave those out that are too short for what is asked, or whose target is
+            constant, instead of an error.
         workers: fits at a time; one a core without it.
         progress: told what happens.
 
@@ -248,6 +259,7 @@ def compare(
         calendar=calendar,
         dropout=dropout,
         baselines=baselines,
+        skip_short=skip_short,
     )
     return examine(study, workers, progress)
 
@@ -277,11 +289,19 @@ def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparis
     if not whole:
         raise Interrupted
     openings = note_opening(study)
-    tables = [_sit(study, exam, fitted) for exam, fitted in zip(study.exams, folds, strict=True)]
+    forecasts = _sit_all(study, folds)
+    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings)
+
+
+def _sit_all(study: Study, folds: list[list[Fitted]]) -> Forecasts:
+    """What the fits of each fold forecast, and their ensembles."""
+    if isinstance(study.series, Panel) and isinstance(study.exam, PanelExam):
+        return _sit_many(study.series, study.exam, folds[0]).with_ensembles()
+    exams = [*study.earlier, study.one_exam]
+    tables = [_sit(one_series(study.series), exam, of) for exam, of in zip(exams, folds, strict=True)]
     if study.earlier:
         tables = [table.assign(**{FOLD: fold}) for fold, table in enumerate(tables, start=1)]
-    forecasts = with_ensembles(pd.concat(tables, ignore_index=True))
-    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings)
+    return with_ensembles(pd.concat(tables, ignore_index=True))
 
 
 def _finished(study: Study, results: Iterable[Iterable[Fitted | None]]) -> list[Fitted]:
@@ -291,10 +311,19 @@ def _finished(study: Study, results: Iterable[Iterable[Fitted | None]]) -> list[
     return sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
 
 
-def _sit(study: Study, exam: Exam, fitted: Iterable[Fitted]) -> pd.DataFrame:
+def _sit(series: Series, exam: Exam, fitted: Iterable[Fitted]) -> pd.DataFrame:
     """Forecasts rows of both parts of an exam."""
-    parts: tuple[Part, ...] = ("validation", "test")
-    return pd.concat([f.sit(study.series, exam, part) for f in fitted for part in parts], ignore_index=True)
+    return pd.concat([f.sit(series, exam, part) for f in fitted for part in BOTH], ignore_index=True)
+
+
+def _sit_many(panel: Panel, exam: PanelExam, fitted: Iterable[Fitted]) -> PanelForecasts:
+    """Forecasts of both parts of an exam of many series."""
+    sheets = {part: make_sheet(panel, exam, part) for part in BOTH}
+    origins = np.concatenate([exam.origins(part) for part in BOTH])
+    first = len(exam.origins(BOTH[0]))
+    predicted = {(f.entry.name, f.seed): f.predict(panel, origins) for f in fitted}
+    answers = {member: dict(zip(BOTH, (p[:first], p[first:]), strict=True)) for member, p in predicted.items()}
+    return PanelForecasts(panel.ids, sheets, answers)
 
 
 def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:

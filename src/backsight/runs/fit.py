@@ -10,14 +10,19 @@ import pandas as pd
 from backsight.errors import WindowError
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import forecast_rows
+from backsight.evaluation.panel_exam import PanelExam
+from backsight.evaluation.panel_forecasts import named
+from backsight.models.each import EachForecaster, fit_each
 from backsight.models.recipe import Forecaster, OnSeedEpoch
 from backsight.runs.entry import Entry
 from backsight.series.frequency import times_after
+from backsight.series.panel import Panel
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.vocabulary import Origins, Outputs
+from backsight.windows.many import alike, drawn, fit_panel_view, in_units
 from backsight.windows.scaling import ScaleName
-from backsight.windows.windows import View, fit_view
+from backsight.windows.windows import View, ViewOptions, fit_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +45,12 @@ class Fitted:
     train_windows: int
     seconds: float
 
-    def predict(self, series: Series, origins: Origins) -> Outputs:
+    def predict(self, series: Series | Panel, origins: Origins) -> Outputs:
         """Forecasts of shape (windows, horizon), in the target's unit."""
-        return self.forecaster.predict(self.view.show(series, origins))
+        windows = self.view.show(series, origins)
+        if not self.entry.recipe.reads_window:
+            return self.forecaster.predict(windows)
+        return in_units(windows, self.forecaster.predict(alike(windows)))
 
     def sit(self, series: Series, exam: Exam, part: Part) -> pd.DataFrame:
         """Forecasts rows of one part of an exam."""
@@ -52,8 +60,8 @@ class Fitted:
 
 
 def fit_entry(
-    series: Series,
-    exam: Exam,
+    series: Series | Panel,
+    exam: Exam | PanelExam,
     entry: Entry,
     plan: Plan,
     scale: ScaleName,
@@ -62,24 +70,24 @@ def fit_entry(
 ) -> list[Fitted]:
     """Fit one entry with each of these seeds: a pure function of its arguments.
 
+    Of many series there is one model, which learns from targets in a unit that all share; a recipe that reads no window
+    is fitted to each series by itself.
+
     Reads training and validation targets only.
     """
     began = perf_counter()
-    view = fit_view(
-        series,
-        exam.split,
-        exam.target,
-        entry.features,
-        lookback=entry.lookback,
-        horizon=exam.horizon,
-        calendar=entry.calendar,
-        scale=scale,
-    )
+    view = _fit_view(series, exam, entry, scale)
     learn = view.show(series, exam.training_origins(entry.lookback))
     if not len(learn):
         raise WindowError(f"{entry.name} has no training window whose targets were all observed. Take other rows.")
     check = learn.at(exam.origins("validation"))
-    forecasters = entry.recipe.fit_together(learn, check, plan, seeds, on_epoch)
+    recipe, lags = entry.recipe, learn.features * learn.lookback
+    learn, check = (drawn(windows, recipe.windows_read(len(windows), lags)) for windows in (learn, check))
+    forecasters: Sequence[Forecaster]
+    if learn.blocks is not None and not recipe.reads_window:
+        forecasters = [fit_each(recipe, learn, check, plan, seed) for seed in seeds]
+    else:
+        forecasters = recipe.fit_together(alike(learn), alike(check), plan, seeds, on_epoch)
     share = (perf_counter() - began) / len(seeds)
     return [
         Fitted(entry, seed, view, forecaster, len(learn), share)
@@ -87,18 +95,61 @@ def fit_entry(
     ]
 
 
-def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
-    """The mean forecast of several seeds at every origin of a series, the last one included.
+def _fit_view(series: Series | Panel, exam: Exam | PanelExam, entry: Entry, scale: ScaleName) -> View:
+    asked = ViewOptions(lookback=entry.lookback, horizon=exam.horizon, calendar=entry.calendar, scale=scale)
+    if isinstance(series, Panel) and isinstance(exam, PanelExam):
+        return fit_panel_view(series, [one.split for one in exam.exams], exam.target, entry.features, **asked)
+    assert isinstance(series, Series)
+    assert isinstance(exam, Exam)
+    return fit_view(series, exam.split, exam.target, entry.features, **asked)
+
+
+def predict_every_origin(members: list[Fitted], series: Series | Panel) -> pd.DataFrame:
+    """The mean forecast of several seeds at every origin of a series, or of each of many, the last one included.
 
     Returns:
-        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted.
+        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted; and before them,
+        of many series, series.
+
+    Raises:
+        WindowError: a series is too short to look back on.
     """
-    view = members[0].view
-    back = max(view.lookback, *(m.forecaster.steps_back for m in members))
+    if isinstance(series, Panel):
+        return _predict_every_series(members, series)
+    origins = _every_origin(members, series, max(m.forecaster.steps_back for m in members))
+    predicted = np.mean([m.predict(series, origins) for m in members], axis=0)
+    return _forecast_rows(members[0].view, series, origins, predicted)
+
+
+def _predict_every_series(members: list[Fitted], panel: Panel) -> pd.DataFrame:
+    def steps_back(forecaster: Forecaster, name: str) -> int:
+        own = forecaster.of.get(name) if isinstance(forecaster, EachForecaster) else None
+        return (own or forecaster).steps_back
+
+    backs = [max(steps_back(m.forecaster, name) for m in members) for name in panel.ids]
+    origins = [_every_origin(members, series, back) for series, back in zip(panel.each(), backs, strict=True)]
+    starts = panel.blocks.bounds[:-1]
+    stacked = np.concatenate([of + start for of, start in zip(origins, starts, strict=True)]).astype(np.int32)
+    predicted = np.mean([m.predict(panel, stacked) for m in members], axis=0)
+    cuts = np.cumsum([len(of) for of in origins])[:-1]
+    tables = [
+        _forecast_rows(members[0].view, series, of, forecasts)
+        for series, of, forecasts in zip(panel.each(), origins, np.split(predicted, cuts), strict=True)
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    names = named(panel.ids, np.repeat(np.arange(len(tables)), [len(t) for t in tables]))
+    rows.insert(0, "series", pd.Series(names))
+    return rows
+
+
+def _every_origin(members: list[Fitted], series: Series, steps_back: int) -> Origins:
+    back = max(members[0].view.lookback, steps_back)
     if len(series) < back:
         raise WindowError(f"A forecast needs {back} steps to look back on; {series.name} has {len(series)}.")
-    origins = np.arange(back - 1, len(series), dtype=np.int32)
-    predicted = np.mean([m.predict(series, origins) for m in members], axis=0)
+    return np.arange(back - 1, len(series), dtype=np.int32)
+
+
+def _forecast_rows(view: View, series: Series, origins: Origins, predicted: Outputs) -> pd.DataFrame:
     times = series.times.append(times_after(series.times, view.horizon))
     actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
     rows = (origins[:, None] + np.arange(1, view.horizon + 1)).ravel()

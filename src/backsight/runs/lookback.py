@@ -5,19 +5,23 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
+import numpy as np
 import pandas as pd
 
 from backsight.errors import Interrupted, RecipeError
 from backsight.evaluation.lookback import Choice, LookbackCurves, Point
+from backsight.evaluation.panel_exam import Cut
+from backsight.evaluation.panel_forecasts import of_entries
 from backsight.models.registry import recipe_name, simplicity
 from backsight.runs.compare import Comparison, examine
 from backsight.runs.progress import Progress
-from backsight.runs.study import Model, make_study
+from backsight.runs.study import Model, by_shares, make_study
+from backsight.series.panel import Panel
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window, folds_of_split
 from backsight.windows.scaling import ScaleName
-from backsight.windows.split import Split, split_by_fractions
+from backsight.windows.split import Split
 
 #: Steps to look back where none are named; see `usual_lookbacks`.
 LOOKBACKS = (1, 2, 3, 7, 14, 30, 60, 90, 180, 360)
@@ -40,7 +44,7 @@ class Lookbacks:
         """The curves: of single models, since an ensemble of seeds is another model at another cost."""
         entries = {f.entry.name: f.entry for f in self.comparison.fitted}
         forecasts = self.comparison.forecasts
-        single = forecasts[forecasts["entry"].isin(list(entries))]
+        single = of_entries(forecasts, list(entries))
         readers = [entry for entry in entries.values() if entry.recipe.reads_window]
         return LookbackCurves(
             replace(self.comparison.judge, forecasts=single),
@@ -77,7 +81,7 @@ class Lookbacks:
 
 
 def lookback_curve(
-    series: Series,
+    series: Series | Panel,
     target: str,
     *,
     features: Iterable[str] | None = None,
@@ -88,11 +92,12 @@ def lookback_curve(
     seeds: int = 5,
     plan: Plan | None = None,
     scale: ScaleName = "standard",
-    split: Split | None = None,
+    split: Split | Cut | None = None,
     folds: int = 1,
     window: Window = "expanding",
     calendar: bool = False,
     baselines: bool = True,
+    skip_short: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Lookbacks:
@@ -104,8 +109,8 @@ def lookback_curve(
         series: the data.
         target: the column to forecast.
         lookback: numbers of steps; without it, see `usual_lookbacks`.
-        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines, workers,
-            progress: as in `compare`.
+        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines,
+            skip_short, workers, progress: as in `compare`.
 
     Raises:
         WindowError: a lookback is too long for the series; the message names the longest possible.
@@ -118,24 +123,23 @@ def lookback_curve(
     >>> found.recommended, found.choices["ridge"].tied
     ('ridge_1', ('ridge_1', 'ridge_3', 'ridge_7'))
     """
-    parts = split or split_by_fractions(len(series))
-    shortest = folds_of_split(parts, folds, window)[0]
     study = make_study(
         series,
         target,
         features=features,
         models=models,
-        lookback=usual_lookbacks(shortest) if lookback is None else lookback,
+        lookback=_usual_of(series, split, folds, window) if lookback is None else lookback,
         horizon=horizon,
         stride=stride,
         seeds=seeds,
         plan=plan,
         scale=scale,
-        split=parts,
+        split=split,
         folds=folds,
         window=window,
         calendar=calendar,
         baselines=baselines,
+        skip_short=skip_short,
     )
     if not any(entry.recipe.reads_window for entry in study.entries):
         raise RecipeError("None of these models reads a window, so none has a lookback. Add one that does, as ridge.")
@@ -143,6 +147,15 @@ def lookback_curve(
     if not any(f.entry.recipe.reads_window for f in found.fitted):
         raise Interrupted
     return Lookbacks(found)
+
+
+def _usual_of(series: Series | Panel, split: Split | Cut | None, folds: int, window: Window) -> list[int]:
+    """The usual lookbacks for the first fold, or for most of many series: the shorter half of them may be too short."""
+    cut = split if callable(split) else lambda one: split or by_shares(one)
+    if isinstance(series, Panel):
+        middle = int(np.argsort(series.blocks.sizes, kind="stable")[len(series.ids) // 2])
+        return usual_lookbacks(cut(series.nth(middle)))
+    return usual_lookbacks(folds_of_split(cut(series), folds, window)[0])
 
 
 def usual_lookbacks(split: Split) -> list[int]:

@@ -8,11 +8,13 @@ from typing import Any
 
 from backsight.errors import DataError, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
+from backsight.evaluation.panel_exam import PanelExam, target_scales
 from backsight.models.own import Own
 from backsight.models.recipe import Recipe
 from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json
 from backsight.runs.entry import Entry
 from backsight.runs.study import Study
+from backsight.series.panel import Panel
 from backsight.series.source import Source, fingerprint
 from backsight.training.plan import make_plan
 from backsight.windows.split import Split
@@ -40,13 +42,14 @@ def study_record(study: Study, source: Source | None = None) -> Record:
             "rows": len(study.series),
             "columns": list(study.series.columns),
             "fingerprint": fingerprint(study.series),
+            **_series_record(study),
         },
         "exam": {
             "target": exam.target,
             "horizon": exam.horizon,
             "stride": exam.stride,
-            "gap": exam.split.gap,
-            **_split_record(exam.split),
+            "gap": exam.gap,
+            **_splits_record(exam),
             **({"earlier": [_split_record(fold.split) for fold in study.earlier]} if study.earlier else {}),
         },
         "seeds": study.seeds,
@@ -72,7 +75,9 @@ def read_study(folder: Path, entries: Collection[str] | None = None) -> Study:
     record = _read(folder / STUDY_FILE)
     if record["source"] is None:
         raise SettingError(f"The run in {folder} does not say where its data came from: it was made in Python.")
-    series = Source(**record["source"]).load()
+    series = Source(**record["source"]).read()
+    if isinstance(series, Panel):
+        series = series.without(record["data"]["skipped"])
     if (found := fingerprint(series)) != record["data"]["fingerprint"]:
         raise DataError(
             f"{record['source']['data']} has changed since the run in {folder}: it had {record['data']['rows']} rows "
@@ -80,6 +85,11 @@ def read_study(folder: Path, entries: Collection[str] | None = None) -> Study:
             f"Compare anew."
         )
     of_exam = record["exam"]
+    chosen = _choose(record["entries"], entries, folder)
+    plan, scale = make_plan(**record["plan"]), record["scale"]
+    if isinstance(series, Panel):
+        of_many = _panel_exam(series, of_exam)
+        return Study(series, of_many, chosen, record["seeds"], plan, scale, skipped=tuple(record["data"]["skipped"]))
     *earlier, exam = (
         Exam(
             of_exam["target"],
@@ -90,8 +100,38 @@ def read_study(folder: Path, entries: Collection[str] | None = None) -> Study:
         )
         for parts in (*of_exam.get("earlier", ()), of_exam)
     )
-    chosen = _choose(record["entries"], entries, folder)
-    return Study(series, exam, chosen, record["seeds"], make_plan(**record["plan"]), record["scale"], tuple(earlier))
+    return Study(series, exam, chosen, record["seeds"], plan, scale, tuple(earlier))
+
+
+def _series_record(study: Study) -> Record:
+    """Of many series how many there are, and which were left out."""
+    if not isinstance(study.series, Panel):
+        return {}
+    return {"series": len(study.series.ids), "skipped": list(study.skipped)}
+
+
+def _splits_record(exam: Exam | PanelExam) -> Record:
+    """The parts of a series by name, or of many a list by name, one of each: first row and the one after the last."""
+    if isinstance(exam, Exam):
+        return _split_record(exam.split)
+    records = [_split_record(one.split) for one in exam.exams]
+    return {part: [record[part] for record in records] for part in records[0]}
+
+
+def _panel_exam(panel: Panel, record: Record) -> PanelExam:
+    parts = ("train", "validation", "test")
+    splits = [dict(zip(parts, of, strict=True)) for of in zip(*(record[part] for part in parts), strict=True)]
+    exams = tuple(
+        Exam(
+            record["target"],
+            record["horizon"],
+            _split(split, record["gap"]),
+            record["stride"],
+            series.filled_rows(record["target"]),
+        )
+        for series, split in zip(panel.each(), splits, strict=True)
+    )
+    return PanelExam(exams, panel.blocks, target_scales(panel, exams))
 
 
 def _split_record(split: Split) -> Record:
