@@ -88,10 +88,10 @@ def series_sentences(exam: Record) -> list[str]:
             f"{compared['first']} has a lower test RMSE than {compared['second']} on {compared['lower']:,} of "
             f"{count:,} series."
         )
-    for name, windows in of_series["drawn"].items():
+    for name, (some, windows) in of_series["drawn"].items():
         said.append(
-            f"{name} learnt from some of its {windows:,} training windows, drawn at random: all of their lags have to "
-            f"lie in memory at once."
+            f"{name} learnt from {some:,} of its {windows:,} training windows, drawn at random: the lags of all would "
+            f"have to lie in memory at once."
         )
     return said
 

@@ -29,7 +29,7 @@ def series_record(comparison: Comparison) -> Record:
             a forecast is missing.
         compared: the recommended entry (or the best that reads a window) and the best model that reads none (`first`
             and `second`), with `lower`, on how many series the first has the lower test RMSE. None without two such.
-        drawn: by entry, of how many training windows it learnt from some.
+        drawn: by entry, of how many training windows it learnt, and how many there are, where it did not from all.
     """
     panel, forecasts, exam = comparison.series, comparison.forecasts, comparison.exam
     if not (isinstance(panel, Panel) and isinstance(forecasts, PanelForecasts) and isinstance(exam, PanelExam)):
@@ -65,13 +65,12 @@ def _compared(comparison: Comparison, scores: dict[str, pd.DataFrame]) -> Record
     return {"first": first, "second": floor, "lower": int(np.sum(one < other))}
 
 
-def _drawn(comparison: Comparison, exam: PanelExam) -> dict[str, int]:
-    """Entries that learnt from some of their training windows, and how many there are."""
+def _drawn(comparison: Comparison, exam: PanelExam) -> dict[str, list[int]]:
     drawn = {}
+    there = {k: len(exam.training_origins(k)) for k in {f.entry.lookback for f in comparison.fitted}}
     for fitted in comparison.fitted:
-        all_of_them = len(exam.training_origins(fitted.entry.lookback))
-        if fitted.train_windows < all_of_them:
-            drawn[fitted.entry.name] = all_of_them
+        if fitted.train_windows < there[fitted.entry.lookback]:
+            drawn[fitted.entry.name] = [fitted.train_windows, there[fitted.entry.lookback]]
     return drawn
 
 
