@@ -32,8 +32,8 @@ def write_table(path: Path, series: int, steps: int) -> None:
         table = csv.writer(file)
         table.writerow(["shop", "day", "units", "visitors"])
         for shop in range(series):
-            unit, level, follows, told = 10 ** random.uniform(-1, 3), random.uniform(3, 9), random.uniform(0.3, 0.9), 0.0
-            sold = 0.0
+            unit, level, follows = 10 ** random.uniform(-1, 3), random.uniform(3, 9), random.uniform(0.3, 0.9)
+            sold = told = 0.0
             for day in days:
                 sold = follows * sold + told + random.gauss(0, 1)
                 told = random.gauss(0, 0.5)

@@ -9,9 +9,9 @@ import typer
 from backsight.errors import SettingError
 
 if TYPE_CHECKING:
+    from backsight.series.rows import Rows
     from backsight.series.series import Series
     from backsight.series.source import Source
-    from backsight.series.table import Table
     from backsight.training.plan import Plan
     from backsight.windows.split import Split
 
@@ -76,7 +76,7 @@ class DataOptions:
         asked = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("target", "features")}
         return Source(data, columns, **asked, id=id)
 
-    def target_of(self, data: str, series: "Table") -> str:
+    def target_of(self, data: str, series: "Rows") -> str:
         """The column to forecast: as named, or as the catalogue has it.
 
         Raises:

@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from backsight.errors import SettingError, WindowError
+from backsight.series.rows import Rows
 from backsight.series.series import day
-from backsight.series.table import Table
 from backsight.vocabulary import Origins
 from backsight.windows.split import Split
 from backsight.windows.windows import target_rows, window_origins
@@ -79,7 +79,7 @@ class Exam:
         """The rows that are targets of a part, each once, rising; shape (rows,)."""
         return np.unique(target_rows(self.origins(part), self.horizon))
 
-    def describe_days(self, series: Table, part: Part) -> tuple[str, str, int]:
+    def describe_days(self, series: Rows, part: Part) -> tuple[str, str, int]:
         """First and last target time of a part, and the number of its target rows."""
         return describe_days(series, [self], part)
 
@@ -99,7 +99,7 @@ def also_tested(exams: Iterable[Sat]) -> int:
     return len(np.intersect1d(validated, tested))
 
 
-def describe_days(series: Table, exams: Iterable[Sat], part: Part) -> tuple[str, str, int]:
+def describe_days(series: Rows, exams: Iterable[Sat], part: Part) -> tuple[str, str, int]:
     """First and last target time of a part over several exams, and the number of its target rows."""
     rows = np.unique(np.concatenate([exam.target_rows(part) for exam in exams]))
     times = series.times[rows]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from rich.table import Table
 
 from backsight.report.sentences import pair_sentence, picks_sentences, show_days, show_openings, show_p, show_validation
+from backsight.report.series import series_sentences
 from backsight.report.tables import new_table, show_mean
 
 Part = Literal["validation", "test"]
@@ -40,6 +41,7 @@ def lookback_sentences(record: Record) -> list[str]:
     return [
         f"{models} at {len(lookbacks)} lookbacks, {lookbacks[0]} to {lookbacks[-1]} steps, were examined on the same "
         f"{show_days(exam)}; lookbacks were chosen on {show_validation(exam)}. {show_openings(exam)}",
+        *series_sentences(exam),
         *_overall(record, unit),
         *[_of_model(curve, unit) for curve in curves],
         *_power(record, unit),

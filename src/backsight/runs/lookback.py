@@ -150,7 +150,7 @@ def lookback_curve(
 
 
 def _usual_of(series: Series | Panel, split: Split | Cut | None, folds: int, window: Window) -> list[int]:
-    """The usual lookbacks for the first fold, or for most of many series: the shorter half of them may be too short."""
+    """The usual lookbacks for the first fold, or of many series for the one of middle length."""
     cut = split if callable(split) else lambda one: split or by_shares(one)
     if isinstance(series, Panel):
         middle = int(np.argsort(series.blocks.sizes, kind="stable")[len(series.ids) // 2])

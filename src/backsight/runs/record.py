@@ -25,7 +25,7 @@ from backsight.runs.fit import Fitted
 from backsight.runs.lesson import Lesson, RowResult
 from backsight.runs.lookback import Lookbacks
 from backsight.runs.series_record import series_record
-from backsight.series.table import Table
+from backsight.series.rows import Rows
 from backsight.windows.windows import input_names
 
 Record = dict[str, Any]
@@ -164,12 +164,12 @@ def _picks_record(folds: Folds) -> Record | None:
     return None if rmse is None else {"entries": list(folds.picks.values()), "test_rmse": _plain([rmse])[0]}
 
 
-def _days_record(series: Table, exams: Sequence[Sat], part: Part) -> Record:
+def _days_record(series: Rows, exams: Sequence[Sat], part: Part) -> Record:
     first, last, days = describe_days(series, exams, part)
     return {"first": first, "last": last, "days": days}
 
 
-def _fold_record(series: Table, exam: Exam) -> Record:
+def _fold_record(series: Rows, exam: Exam) -> Record:
     return {
         "train_rows": len(exam.split.train),
         "validation": _days_record(series, [exam], "validation"),

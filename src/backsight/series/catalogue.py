@@ -131,7 +131,7 @@ def load(source: str | Path, *, id: str | None = None, **options: Unpack[FileRea
     dataset = CATALOGUE.get(str(source))
     if dataset is None:
         return read_series(source, **options) if id is None else read_series(source, id=id, **options)
-    if given := sorted([*options, *(["id"] if id is not None else [])]):
+    if given := sorted(name for name, value in {**options, "id": id}.items() if value is not None):
         raise SettingError(
             f"{source!r} is a dataset of the catalogue, read as it is published: {', '.join(given)} can only be given "
             f"for a file."

@@ -19,7 +19,7 @@ NAMELESS = ("", "nan", "none", "null", "<na>")
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class _Stacked:
     """Rows sorted by series.
 
     Attributes:
@@ -42,7 +42,7 @@ class _Rows:
     def times(self) -> pd.DatetimeIndex:
         return pd.DatetimeIndex(self.numbers.index)
 
-    def kept(self, rows: NDArray[np.bool_]) -> "_Rows":
+    def kept(self, rows: NDArray[np.bool_]) -> "_Stacked":
         places = np.flatnonzero(rows)
         where = self.where
         return replace(self, numbers=self.numbers[rows], of=self.of[rows], where=lambda row: where(int(places[row])))
@@ -81,7 +81,7 @@ def from_long(
     ids, codes = read_ids(frame[id], where)
     numbers, left_out = numbers_of(frame.drop(columns=id), columns)
     order = np.argsort(codes, kind="stable")
-    rows = _Rows(
+    rows = _Stacked(
         numbers.iloc[order].set_axis(times[order]),
         ids,
         codes[order],
@@ -157,7 +157,7 @@ def _within(times: pd.DatetimeIndex, first: str | None, last: str | None) -> NDA
     return kept
 
 
-def _once(rows: _Rows, on_duplicate: OnDuplicate) -> _Rows:
+def _once(rows: _Stacked, on_duplicate: OnDuplicate) -> _Stacked:
     """Every time of a series once, by the rule that was asked for."""
     repeats = (np.diff(rows.times.asi8, prepend=-1) == 0) & (np.diff(rows.of, prepend=-1) == 0)
     if not repeats.any():
@@ -171,7 +171,7 @@ def _once(rows: _Rows, on_duplicate: OnDuplicate) -> _Rows:
     return replace(merged, where=lambda row: f"step {row - bounds[of[row]] + 1} of series {ids[of[row]]!r}")
 
 
-def _evenly_spaced(rows: _Rows, name: str, column: str, fill: bool) -> _Rows:
+def _evenly_spaced(rows: _Stacked, name: str, column: str, fill: bool) -> _Stacked:
     """The rows, with rows of NaN where steps are missing and may be filled; all series with one step."""
     sizes, times = np.diff(rows.bounds), rows.times
     longest = int(np.argmax(sizes))
@@ -196,7 +196,7 @@ def _evenly_spaced(rows: _Rows, name: str, column: str, fill: bool) -> _Rows:
     return replace(rows, numbers=pd.concat(parts), of=of)
 
 
-def _even_block(rows: _Rows, place: int, longest: int, step: Step, fill: bool) -> pd.DataFrame:
+def _even_block(rows: _Stacked, place: int, longest: int, step: Step, fill: bool) -> pd.DataFrame:
     """The rows of one series with missing steps filled, or the error that says what is wrong with it."""
     begin, end = rows.bounds[place], rows.bounds[place + 1]
     block = rows.numbers.iloc[begin:end]
@@ -213,7 +213,7 @@ def _even_block(rows: _Rows, place: int, longest: int, step: Step, fill: bool) -
     return evenly_spaced(block, at, fill, step)
 
 
-def _carried_forward(rows: _Rows) -> pd.DataFrame:
+def _carried_forward(rows: _Stacked) -> pd.DataFrame:
     """The rows, with the last value of the series in place of each that is missing."""
     if not rows.numbers.isna().to_numpy().any():
         return rows.numbers

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backsight.errors import DataError
+from backsight.series.rows import Rows
 from backsight.series.series import Series
-from backsight.series.table import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Blocks:
 
 
 @dataclass(frozen=True, eq=False)
-class Panel(Table):
+class Panel(Rows):
     """Several series of the same columns, stacked: all rows of the first, then all of the next.
 
     Each is evenly spaced in time by itself. All have the same step; they may begin and end at different times.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from backsight.errors import DataError
-from backsight.series.table import Table
+from backsight.series.rows import Rows
 
 _DAY = pd.Timedelta(days=1)
 _MICROSECOND = pd.Timedelta(microseconds=1)
@@ -14,7 +14,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d
 
 
 @dataclass(frozen=True, eq=False)
-class Series(Table):
+class Series(Rows):
     """A time series: named columns of numbers over evenly spaced times.
 
     Attributes:

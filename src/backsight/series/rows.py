@@ -13,7 +13,7 @@ from backsight.series.columns import expand_globs, refuse_text, require_column
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Rows:
     """Named columns of numbers, one row a time; a `Series` or a `Panel`.
 
     Attributes:
@@ -54,7 +54,7 @@ class Table:
         return self.values[:, self.columns.index(require_column(name, self.columns))]
 
     def select(self, globs: Iterable[str]) -> Self:
-        """The table with only the columns that fit one of the globs.
+        """The rows with only the columns that fit one of the globs.
 
         Raises:
             ColumnError: a glob fits nothing, or names a column of text.
