@@ -168,3 +168,12 @@ def test_a_bootstrap_is_the_same_again_and_another_with_another_seed():
     table = losses(0, 0.1)
     assert paired_test(table, "a", "b") == paired_test(table, "a", "b")
     assert paired_test(table, "a", "b").low != paired_test(table, "a", "b", seed=1).low
+
+
+@pytest.mark.parametrize("windows", range(1, 10))
+def test_exams_of_a_few_windows_claim_nothing_and_do_not_crash(windows):
+    table = losses(0, 3, 5, windows=windows)
+    assert not paired_test(table, "a", "b").enough
+    assert set(tie_groups(table, always).values()) == {1}
+    assert "a" in confidence_set(table)
+    assert within_one_error(table, "a", "a")
