@@ -389,6 +389,19 @@ def test_dates_cut_every_series_at_the_same_time():
     assert cut.exam == Exam("y", 1, split_by_fractions(150))
 
 
+def test_a_future_that_another_series_knows_is_said(found):
+    """One model over all has seen days that some series are tested on, where they are not cut at one time."""
+    ahead = comparison_record(found)["exam"]["series"]["known_ahead"]
+    exams = list(zip(found.series.each(), found.exam.exams, strict=True))
+    assert ahead["seen_to"] == str(max(s.times[e.split.validation.stop - 1] for s, e in exams))[:10]
+    assert ahead["tested_from"] == str(min(s.times[e.split.test.start] for s, e in exams))[:10]
+    assert ahead["tested_from"] < ahead["seen_to"]
+    assert any("Warning: some series" in s for s in exam_sentences(comparison_record(found)["exam"]))
+    at_dates = run(make_panel(), models="ridge", skip_short=True,
+                   split=lambda s: split_by_dates(s, "2020-06-20", "2020-07-01"))  # fmt: skip
+    assert comparison_record(at_dates)["exam"]["series"]["known_ahead"] is None
+
+
 def test_series_that_are_too_short_or_constant_are_named():
     flat = replace(make_toy(100, 5), values=np.ones((100, 3)))
     panel = stack([make_toy(100), make_toy(8), make_toy(100, 2), flat], ["a", "short", "c", "flat"])

@@ -59,7 +59,7 @@ def series_sentences(exam: Record) -> list[str]:
     r"""How many series there are, in what errors are, and on how many of them the best does better than the simplest.
 
     >>> of_series = {"count": 3, "column": "shop", "steps": [100, 120], "skipped": ["d"], "drawn": {},
-    ...              "compared": {"first": "gru_7", "second": "persistence", "lower": 2}}
+    ...              "known_ahead": None, "compared": {"first": "gru_7", "second": "persistence", "lower": 2}}
     >>> print("\n".join(series_sentences({"series": of_series})))
     3 series, told by column 'shop', of 100 to 120 steps; errors over all of them are in standard deviations of each
     series' target up to its last training row (sd), so that each counts alike.
@@ -87,6 +87,12 @@ def series_sentences(exam: Record) -> list[str]:
         said.append(
             f"{compared['first']} has a lower test RMSE than {compared['second']} on {compared['lower']:,} of "
             f"{count:,} series."
+        )
+    if ahead := of_series["known_ahead"]:
+        said.append(
+            f"Warning: some series are learnt from or chosen by up to {ahead['seen_to']}, and others are tested from "
+            f"{ahead['tested_from']} on. One model over all may know what those days brought: cut all at the same dates, "
+            f"with --validation-from and --test-from (in Python, split=)."
         )
     for name, (some, windows) in of_series["drawn"].items():
         said.append(

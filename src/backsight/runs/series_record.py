@@ -10,6 +10,7 @@ from backsight.evaluation.panel_exam import PanelExam
 from backsight.evaluation.panel_forecasts import PanelForecasts
 from backsight.runs.compare import Comparison
 from backsight.series.panel import Panel
+from backsight.series.series import day
 
 Record = dict[str, Any]
 
@@ -29,6 +30,8 @@ def series_record(comparison: Comparison) -> Record:
             a forecast is missing.
         compared: the recommended entry (or the best that reads a window) and the best model that reads none (`first`
             and `second`), with `lower`, on how many series the first has the lower test RMSE. None without two such.
+        known_ahead: where some series are learnt from or chosen by at times when others are tested already, `seen_to`
+            and `tested_from`: the last such time, and the first that is tested. None where all are cut at one time.
         drawn: by entry, of how many training windows it learnt, and how many there are, where it did not from all.
     """
     panel, forecasts, exam = comparison.series, comparison.forecasts, comparison.exam
@@ -50,6 +53,7 @@ def series_record(comparison: Comparison) -> Record:
                 for name, rows in by_entry.items()
             },
             "compared": _compared(comparison, by_entry),
+            "known_ahead": _known_ahead(panel, exam),
             "drawn": _drawn(comparison, exam),
         }
     }
@@ -63,6 +67,15 @@ def _compared(comparison: Comparison, scores: dict[str, pd.DataFrame]) -> Record
         return None
     one, other = (scores[name]["test_rmse"].to_numpy() for name in (first, floor))
     return {"first": first, "second": floor, "lower": int(np.sum(one < other))}
+
+
+def _known_ahead(panel: Panel, exam: PanelExam) -> Record | None:
+    starts = panel.blocks.bounds[:-1]
+    seen = panel.times[[start + one.split.validation.stop - 1 for start, one in zip(starts, exam.exams, strict=True)]]
+    tested = panel.times[[start + one.split.test.start for start, one in zip(starts, exam.exams, strict=True)]]
+    if seen.max() < tested.min():
+        return None
+    return {"seen_to": day(seen.max()), "tested_from": day(tested.min())}
 
 
 def _drawn(comparison: Comparison, exam: PanelExam) -> dict[str, list[int]]:
