@@ -91,8 +91,8 @@ def series_sentences(exam: Record) -> list[str]:
     if ahead := of_series["known_ahead"]:
         said.append(
             f"Warning: some series are learnt from or chosen by up to {ahead['seen_to']}, and others are tested from "
-            f"{ahead['tested_from']} on. One model over all may know what those days brought: cut all at the same dates, "
-            f"with --validation-from and --test-from (in Python, split=)."
+            f"{ahead['tested_from']} on. One model over all may know what those days brought: cut all at the same "
+            f"dates, with --validation-from and --test-from (in Python, split=)."
         )
     for name, (some, windows) in of_series["drawn"].items():
         said.append(
