@@ -25,6 +25,9 @@ os.environ["BACKSIGHT_CACHE"] = str(Path(__file__).parent.parent / ".pytest_cach
 # Nor do tests open anybody's exam.
 os.environ["BACKSIGHT_STATE"] = ""
 
+# Nor leave runs behind, but where they say so.
+os.environ["BACKSIGHT_RUNS"] = ""
+
 #: Shapes that every test of a network shares, so that its program is compiled once a process.
 STEPS, LOOKBACK, HORIZON = 150, 4, 2
 
@@ -53,6 +56,14 @@ def toy() -> Series:
 @pytest.fixture
 def toy_exam() -> Exam:
     return Exam("y", HORIZON, split_by_fractions(STEPS))
+
+
+@pytest.fixture(scope="session")
+def report_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that reports are made of; tests must not write there."""
+    from report_runs import make_run
+
+    return make_run(tmp_path_factory.mktemp("report") / "run")
 
 
 @pytest.fixture(scope="session")

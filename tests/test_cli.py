@@ -47,10 +47,11 @@ def test_the_json_of_a_comparison(result):
 
 def test_the_files_of_a_comparison(result):
     out, record = result
-    assert {p.name for p in out.iterdir()} == {
-        "leaderboard.csv", "leaderboard.png", "forecasts.csv", "histories.csv", "training_curves.png",
-        "run.json",
+    assert {p.name for p in out.iterdir() if not p.name.startswith(".")} == {
+        "leaderboard.csv", "leaderboard.png", "forecasts.csv", "histories.csv", "training_curves.png", "result.json",
+        "run.json", "ledger.jsonl", "ledger.jsonl.lock", "pieces", "unfinished",
     }  # fmt: skip
+    assert json.loads((out / "result.json").read_text()) == record
     forecasts = pd.read_csv(out / "forecasts.csv")
     for entry in record["exam"]["entries"]:
         rows = forecasts[(forecasts["entry"] == entry["name"]) & (forecasts["part"] == "test")]
@@ -60,7 +61,9 @@ def test_the_files_of_a_comparison(result):
     histories = pd.read_csv(out / "histories.csv")
     assert set(histories.groupby(["entry", "seed"])["kept"].sum()) == {1}
     assert histories["epoch"].max() == 3
-    for picture in out.glob("*.png"):
+    pictures = {p.name for p in (out / "figures").iterdir()}
+    assert {"leaderboard.png", "leaderboard.svg", "training_curves.png", "forecast.svg"} <= pictures
+    for picture in (out / "figures").glob("*.png"):
         assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
@@ -187,7 +190,7 @@ def test_ctrl_c_before_anything_is_finished(tmp_path, capsys):
     options = "--lookback 3 --models rnn --epochs 99999 --patience 99999 --no-baselines"
     assert main(["compare", "seattle", *options.split(), "--out", str(tmp_path / "o")]) == 130
     assert "Nothing was finished" in capsys.readouterr().err
-    assert not (tmp_path / "o").exists()
+    assert list((tmp_path / "o" / "unfinished").iterdir()), "the training could not go on"
 
 
 def test_the_bar_tells_entry_seed_epoch_best_and_time_left():

@@ -20,6 +20,7 @@ FLOORS = {
 #: The only files that may import Keras or JAX, inside functions or not.
 ENGINE_ROOM = {
     "engine.py", "training/program.py", "training/train.py", "training/adam.py", "training/inside.py",
+    "training/losses.py", "training/seeds.py",
     "recurrence/trace.py",
     "recurrence/library.py", "recurrence/reference.py", "recurrence/fused.py", "recurrence/layers.py",
 }  # fmt: skip

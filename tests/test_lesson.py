@@ -153,14 +153,11 @@ def test_the_command_writes_what_it_says(seattle_lesson, tmp_path, capsys, monke
         assert text in printed
     record = json.loads(json_file.read_text())
     assert {"data", "seconds", "rows", "exam"} <= set(record)
-    names = {"lesson.png", "lesson_training_curves.png", "lesson_histories.csv", "lesson_forecasts.csv"}
-    assert names | {
-        "run.json",
-        "leaderboard.csv",
-        "leaderboard.png",
-        "forecasts.csv",
-        "histories.csv",
-        "training_curves.png",
-    } == {p.name for p in out.iterdir()}
+    names = {"lesson_histories.csv", "lesson_forecasts.csv", "run.json", "result.json", "made.json", "leaderboard.csv"}
+    names |= {"forecasts.csv", "histories.csv", "intervals.csv", "coverage.csv", "report.html", "figures"}
+    assert names == {p.name for p in out.iterdir()}
+    pictures = {p.name for p in (out / "figures").iterdir()}
+    assert {"lesson.png", "lesson_training_curves.svg", "leaderboard.png"} <= pictures
+    assert 'id="lesson"' in (out / "report.html").read_text(encoding="utf-8")
     histories = pd.read_csv(out / "lesson_histories.csv")
     assert set(histories["entry"]) == set(SIZES) - {"Baseline"}

@@ -225,7 +225,7 @@ def test_the_command_prints_writes_and_records(tmp_path, capsys):
     printed = capsys.readouterr().out
     for text in ("Validation RMSE, degC", "Test RMSE, degC", "Seconds a fit", "How far back:", "rnn:"):
         assert text in printed
-    names = {"run.json", "lookback.csv", "lookback.png", "forecasts.csv", "histories.csv"}
+    names = {"run.json", "result.json", "lookback.csv", "forecasts.csv", "histories.csv", "report.html", "figures"}
     assert {p.name for p in (tmp_path / "out").iterdir()} == names
     record = json.loads((tmp_path / "r.json").read_text())
     assert (record["data"], record["interrupted"], record["exam"]["days"]) == ("seattle", False, 30)

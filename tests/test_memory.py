@@ -66,7 +66,8 @@ def fitted(model):
     program, rng = program_for(recipe, *shape, learning_rate=0.001), np.random.default_rng(0)
     start = program.start(recipe.build(*shape))
     drawn = [w + rng.normal(0, 0.3, w.shape).astype("float32") for w in start.trainable]
-    return NetworkForecaster(program, start._replace(trainable=drawn), History((), (), 0))
+    names = tuple(recipe.weights(*shape))
+    return NetworkForecaster(program, start._replace(trainable=drawn), names, History((), (), 0))
 
 
 #: Smooth ones: where a relu has its corner, a difference over a step is no slope.
@@ -368,7 +369,7 @@ def test_the_record_and_the_files(profile, tmp_path):
     assert {(a["head"], a["seed"]) for a in attention} == {(h, s) for h in (1, 2) for s in (0, 1)}
     files = memory_files(record)
     assert list(files) == [
-        "memory.csv", "memory.png", "memory_slopes.png", "memory_states.png", "memory_gates.png",
+        "memory.csv", "memory.json", "memory.png", "memory_slopes.png", "memory_states.png", "memory_gates.png",
         "memory_attention.png",
     ]  # fmt: skip
     for name, write in files.items():

@@ -35,7 +35,7 @@ def test_memory_of_models(tmp_path, capsys):
     assert [e["name"] for e in record["entries"]] == ["ridge_3", "gru_3"]
     assert record["entries"][1]["seeds"] == [0, 1]
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "memory.csv", "memory.png", "memory_slopes.png", "memory_states.png", "memory_gates.png",
+        "memory.csv", "memory.json", "memory.png", "memory_slopes.png", "memory_states.png", "memory_gates.png",
     }  # fmt: skip
 
 

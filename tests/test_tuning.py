@@ -320,9 +320,11 @@ def test_the_command_tunes_writes_and_goes_on(tmp_path, capsys):
     printed = capsys.readouterr().out
     record = json.loads((tmp_path / "r.json").read_text())
     assert record == json.loads((out / "tuning.json").read_text())
-    assert {"search.json", "trials.journal", "trials.csv", "tuning.json", "search.png", "leaderboard.csv"} <= {
+    assert {"search.json", "trials.journal", "trials.csv", "tuning.json", "leaderboard.csv"} <= {
         p.name for p in out.iterdir()
     }
+    assert (out / "figures" / "search.png").exists()
+    assert 'id="tuning"' in (out / "report.html").read_text(encoding="utf-8")
     for model in record["models"]:
         assert model["finished"] == 6
         assert model["best"]["rmse"] == pytest.approx(fmean(e for fold in model["best"]["fits"] for e in fold))

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         ExamError as ExamError,
     )
     from backsight.errors import (
+        ModelFileError as ModelFileError,
+    )
+    from backsight.errors import (
         RecipeError as RecipeError,
     )
     from backsight.errors import (
@@ -44,10 +47,15 @@ if TYPE_CHECKING:
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
     from backsight.models.registry import as_recipe as as_recipe
+    from backsight.report.diagrams.cell import draw_cell as draw_cell
+    from backsight.report.diagrams.unrolled import draw_unrolled as draw_unrolled
     from backsight.report.lookback_plot import plot_lookback as plot_lookback
     from backsight.report.memory_plots import plot_memory as plot_memory
     from backsight.report.memory_plots import plot_memory_test as plot_memory_test
     from backsight.report.memory_plots import plot_states as plot_states
+    from backsight.report.plots import (
+        plot_forecast as plot_forecast,
+    )
     from backsight.report.plots import (
         plot_history as plot_history,
     )
@@ -57,8 +65,9 @@ if TYPE_CHECKING:
     from backsight.report.plots import (
         plot_lesson as plot_lesson,
     )
-    from backsight.runs.compare import Comparison as Comparison
+    from backsight.report.report import write_report as write_report
     from backsight.runs.compare import compare as compare
+    from backsight.runs.comparison import Comparison as Comparison
     from backsight.runs.lesson import Lesson as Lesson
     from backsight.runs.lesson import run_lesson as run_lesson
     from backsight.runs.lookback import Lookbacks as Lookbacks
@@ -67,6 +76,8 @@ if TYPE_CHECKING:
     from backsight.runs.memory import memory_profile as memory_profile
     from backsight.runs.memory_test import MemoryTest as MemoryTest
     from backsight.runs.memory_test import memory_test as memory_test
+    from backsight.runs.model_file import Model as Model
+    from backsight.runs.model_file import load_model as load_model
     from backsight.runs.tune import Tuning as Tuning
     from backsight.runs.tune import tune as tune
     from backsight.series.catalogue import CATALOGUE as CATALOGUE
@@ -95,7 +106,7 @@ _HOME = {
     "BacksightError": "errors",
     "CATALOGUE": "series.catalogue",
     "ColumnError": "errors",
-    "Comparison": "runs.compare",
+    "Comparison": "runs.comparison",
     "DataError": "errors",
     "DatasetUnavailable": "errors",
     "Diagnosis": "series.doctor.diagnosis",
@@ -105,8 +116,10 @@ _HOME = {
     "LeakAudit": "evaluation.leaks",
     "Lesson": "runs.lesson",
     "Lookbacks": "runs.lookback",
+    "Model": "runs.model_file",
     "MemoryProfile": "runs.memory",
     "MemoryTest": "runs.memory_test",
+    "ModelFileError": "errors",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
     "Recipe": "models.recipe",
@@ -122,11 +135,15 @@ _HOME = {
     "audit_features": "evaluation.feature_leaks",
     "audit_model": "evaluation.leaks",
     "compare": "runs.compare",
+    "draw_cell": "report.diagrams.cell",
+    "draw_unrolled": "report.diagrams.unrolled",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",
+    "load_model": "runs.model_file",
     "lookback_curve": "runs.lookback",
     "memory_profile": "runs.memory",
     "memory_test": "runs.memory_test",
+    "plot_forecast": "report.plots",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
     "plot_lesson": "report.plots",
@@ -140,6 +157,7 @@ _HOME = {
     "split_by_dates": "windows.split",
     "split_by_fractions": "windows.split",
     "tune": "runs.tune",
+    "write_report": "report.report",
 }
 
 __version__ = "0.1.0"

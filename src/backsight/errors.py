@@ -6,6 +6,7 @@
     ├── ColumnError          a column name or glob that fits nothing, or the wrong thing
     ├── WindowError          a series too short for the windows or parts asked of it
     ├── RecipeError          an unknown model, a setting it lacks, a function that builds no fit model
+    ├── ModelFileError       a file of a fitted model is damaged, or is not what it should be
     ├── SettingError         an option outside its range, a place that can't be written
     └── ExamError            entries that did not sit the same exam, forecasts that are missing
 
@@ -17,6 +18,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+
+#: Characters of what came that a message repeats.
+LONGEST_INPUT = 200
 
 
 class BacksightError(Exception):
@@ -43,6 +48,10 @@ class RecipeError(BacksightError):
     """A model is unknown, a setting is not one of its own, or a function built no usable model."""
 
 
+class ModelFileError(BacksightError):
+    """A file that should hold a fitted model is damaged, or holds something else."""
+
+
 class SettingError(BacksightError):
     """An option is outside its range, or a place can't be written to."""
 
@@ -60,4 +69,8 @@ def explain_validation(error: "ValidationError") -> str:
     first = error.errors()[0]
     setting = str(first["loc"][0]) if first["loc"] else ""
     message = first["msg"].removeprefix("Value error, ")
-    return f"{setting}: {message}; {first['input']!r} was given." if setting else f"{message}."
+    if first["type"] == "missing":  # what came is then all the rest
+        return f"{setting}: {message}."
+    came = repr(first["input"])
+    came = came if len(came) <= LONGEST_INPUT else f"{came[:LONGEST_INPUT]}..."
+    return f"{setting}: {message}; {came} was given." if setting else f"{message}."

@@ -7,6 +7,7 @@ outputs are the `horizon` steps after the origin.
 |---|---|---|---|
 | `Inputs` | (windows, lookback, features) | float32 | scaled |
 | `Outputs` | (windows, horizon) | float64 | the target's |
+| `Band` | two of them: lower and upper end | float64 | the target's |
 | `Steps` | (steps, features) | float32 | scaled |
 | `Targets` | (steps,) | float64 | the target's |
 | `Origins` | (windows,) | int32 | row numbers |
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 Inputs = NDArray[np.float32]
 Outputs = NDArray[np.float64]
+Band = tuple[Outputs, Outputs]
 Steps = NDArray[np.float32]
 Targets = NDArray[np.float64]
 Origins = NDArray[np.int32]

@@ -1,12 +1,13 @@
 """`backsight compare`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backsight.cli.bundles import bundled
+from backsight.cli.conduct import Results, conduct
 from backsight.cli.options import (
+    BackendOptions,
     BacktestOptions,
     Data,
     DataOptions,
@@ -18,17 +19,16 @@ from backsight.cli.options import (
     Out,
     Seeds,
     TrainingOptions,
-    Workers,
     check_outputs,
     parse_counts,
     parse_rates,
 )
+from backsight.cli.saving import SaveOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backsight.runs.compare import Comparison
-    from backsight.series.source import Source
+    from backsight.runs.comparison import Comparison
 
 
 @bundled
@@ -53,7 +53,8 @@ def compare(
         bool,
         typer.Option("--require-skill", help="End with code 1 unless a network beats the best simple model on test."),
     ] = False,
-    workers: Workers = None,
+    of_saving: SaveOptions,
+    of_backend: BackendOptions,
     json: Json = None,
     out: Out = None,
 ) -> None:
@@ -67,22 +68,25 @@ def compare(
 
       backsight compare seattle --target temp_max --models ridge,gru --lookback 3,30 --folds 5
 
+      backsight compare seattle --target temp_max --models ridge,lstm --save model.zip
+
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
 
       backsight compare shops.csv --id shop --target units --lookback 7,28 --models lstm
     """
     check_outputs(json, out, data)
+    of_saving.check(json, data)
     lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
 
-    from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
-    from backsight.runs.compare import compare as run_comparison
+    from backsight.cli.screen import notice, own_output_aside, results_console
+    from backsight.runs.study import make_study
 
     plan, source = of_training.plan(), of_data.source(data, of_many.id)
     series = source.read()
     console = results_console(json)
     notice(console, series, of_data.target)
-    with own_output_aside(json), progress_bar() as progress:
-        found = run_comparison(
+    with own_output_aside(json):
+        study = make_study(
             series,
             of_data.target_of(data, series),
             features=of_data.globs,
@@ -100,12 +104,10 @@ def compare(
             dropout=rates,
             baselines=baselines,
             skip_short=of_many.skip_short,
-            workers=workers,
-            progress=progress,
         )
-    _show(found, source, console, json, out)
-    if found.interrupted:
-        raise typer.Exit(130)
+    of_saving.check_study(study)
+    found = conduct("compare", study, source, summarise, out=out, of_backend=of_backend, json=json, console=console)
+    of_saving.write(found, console)
     if require_skill:
         _require_skill(found, console)
 
@@ -120,33 +122,24 @@ def _require_skill(found: "Comparison", console: "Console") -> None:
         raise typer.Exit(1)
 
 
-def _show(found: "Comparison", source: "Source", console: "Console", json: Path | None, out: Path | None) -> None:
-    """Print the leaderboard and what it says; write what was asked for."""
-    from backsight.cli.screen import print_json
-    from backsight.report.files import write_files
+def summarise(found: "Comparison") -> Results:
+    """The leaderboard and what it says."""
     from backsight.report.output import comparison_files
     from backsight.report.sentences import exam_sentences
     from backsight.report.series import series_table
     from backsight.report.tables import exam_table
     from backsight.runs.record import comparison_record
-    from backsight.runs.saved import study_record
 
     record = comparison_record(found)
-    # Written before anything is printed: a pipe that closes must not cost the results.
-    if out is not None:
-        files = comparison_files(
-            record, study_record(found.study, source), found.leaderboard, found.histories, found.forecasts
-        )
-        write_files(out, files)
-    print_json(record, json)
-    console.print(exam_table(record["exam"]))
-    console.print()
-    if (of_series := series_table(record["exam"])) is not None:
-        console.print(of_series)
+    files = comparison_files(record, found.leaderboard, found.histories, found.forecasts)
+
+    def show(console: "Console") -> None:
+        console.print(exam_table(record["exam"]))
         console.print()
-    for sentence in exam_sentences(record["exam"]):
-        console.print(f"- {sentence}", markup=False)
-    if out is not None:
-        console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
-    if found.interrupted:
-        console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)
+        if (of_series := series_table(record["exam"])) is not None:
+            console.print(of_series)
+            console.print()
+        for sentence in exam_sentences(record["exam"]):
+            console.print(f"- {sentence}", markup=False)
+
+    return Results(record, files, show)

@@ -1,5 +1,6 @@
 """`backsight describe`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from backsight.cli.options import Json, check_outputs
+from backsight.errors import SettingError
 
 if TYPE_CHECKING:
     from backsight.models.breakdown import LayerParameters
@@ -23,6 +25,12 @@ def describe(
     windows: Annotated[
         int | None, typer.Option(help="Training windows, for the ratio; those of the lesson's days without it.")
     ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw a recurrent network, unrolled, and its cell into this .png, .svg or .pdf."
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Print a model's layers, where its parameters sit, and how much data there is for each.
@@ -32,8 +40,12 @@ def describe(
       backsight describe lstm_stacked
 
       backsight describe 'dense(units=100-50)' --lookback 1 --features 9
+
+      backsight describe 'lstm(units=7,layers=2)' --draw lstm.png
     """
     check_outputs(json)
+    if draw is not None:
+        _check_drawing(draw, json)
 
     from backsight.cli.screen import print_json, results_console
     from backsight.models.breakdown import parameter_breakdown
@@ -54,10 +66,14 @@ def describe(
     what = (type(recipe).__doc__ or "").split("\n", 1)[0]
     console.print(f"{name}: {what}", markup=False)
     if not isinstance(recipe, Network):
+        if draw is not None:
+            raise SettingError(f"{name} is no network: there is nothing to draw.")
         console.print("It is no network and has no layers; `backsight models` says more of it.")
         print_json({"name": name, "parameters": None, "layers": []}, json)
         return
     layers = parameter_breakdown(seeded(lambda: recipe.build(lookback, features, horizon), seed=0))
+    if draw is not None:
+        _draw(layers, name, lookback, features, horizon, draw)
     total = sum(layer.count for layer in layers)
     ratio = count / total if total else float("inf")
     console.print(_layer_table(layers))
@@ -70,6 +86,41 @@ def describe(
     )
     record = {"name": name, "parameters": total, "windows": count, "data_to_parameters": ratio if total else None}
     print_json({**record, "layers": [_layer_record(layer) for layer in layers]}, json)
+
+
+def _check_drawing(path: Path, json: Path | None) -> None:
+    """Make sure that a drawing can be written there.
+
+    Raises:
+        SettingError: it can't.
+    """
+    from backsight.report.files import check_file
+
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise SettingError(f"--draw writes a .png, a .svg or a .pdf; {path.name} is none of them.")
+    check_file(path)
+    if json is not None and path.resolve() == json.resolve():
+        raise SettingError(f"--draw {path} and --json are the same file. Name another one.")
+
+
+def _draw(
+    layers: "tuple[LayerParameters, ...]", name: str, lookback: int, features: int, horizon: int, path: Path
+) -> None:
+    """Draw a recurrent network into a file.
+
+    Raises:
+        SettingError: it has no recurrent layer.
+    """
+    from backsight.report.charts.draw import save
+    from backsight.report.diagrams.network import draw_network
+    from backsight.report.files import write_files
+
+    shapes = [(layer.kind, int(layer.output_shape[-1] or 1), layer.count) for layer in layers if layer.output_shape]
+    try:
+        figure = draw_network(shapes, lookback, features, horizon)
+    except ValueError as error:
+        raise SettingError(f"{name} has no recurrent layer, so nothing to unroll: draw gru, say.") from error
+    write_files(path.parent, {path.name: lambda p: save(figure, p)})
 
 
 def _layer_table(layers: "tuple[LayerParameters, ...]") -> Table:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backsight.cli.command_line import command_line
 from backsight.cli.options import Json, Seeds, Workers, check_outputs
 
 if TYPE_CHECKING:
@@ -35,14 +36,16 @@ def lesson(
     """
     check_outputs(json, out)
 
-    from backsight.cli.screen import print_json, progress_bar, results_console
+    from backsight.cli.screen import listed, print_json, progress_bar, results_console
     from backsight.report.files import write_files
-    from backsight.report.output import lesson_files
+    from backsight.report.output import lesson_files, made_files
+    from backsight.report.report import write_report
     from backsight.report.sentences import lesson_sentences
     from backsight.report.tables import breakdown_lines, exam_table, lesson_table
     from backsight.runs.lesson import run_lesson
+    from backsight.runs.made import made_record
     from backsight.runs.record import lesson_record
-    from backsight.runs.saved import study_record
+    from backsight.runs.saved import run_record
     from backsight.series.catalogue import CATALOGUE
     from backsight.series.source import Source
 
@@ -58,11 +61,13 @@ def lesson(
     record = lesson_record(done)
     exam = done.comparison
     # Written before anything is printed: a pipe that closes must not cost the results.
-    study = study_record(exam.study, Source(series.name))
-    files = lesson_files(
-        record, study, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts
-    )
+    run = run_record("lesson", exam.study, Source(series.name))
+    files = {
+        **made_files(made_record(exam.study, command_line())),
+        **lesson_files(record, run, exam.leaderboard, exam.histories, exam.forecasts, done.histories, done.forecasts),
+    }
     write_files(out, files)
+    written = [*files, *write_report(out)]
     print_json(record, json)
     console.print(lesson_table(record))
     console.print("\nWhere the parameters sit (input weights + recurrent weights + biases):")
@@ -73,7 +78,7 @@ def lesson(
     console.print("\nWhat the two tables say:")
     for sentence in lesson_sentences(record):
         console.print(f"- {sentence}", markup=False)
-    console.print(f"\n{done.seconds:.0f} s. Written to {out}: {', '.join(files)}.", markup=False)
+    console.print(f"\n{done.seconds:.0f} s. Written to {out}: {listed(written)}.", markup=False)
     if exam.interrupted:
         console.print("Stopped by Ctrl-C: only what was finished is shown.", markup=False)
         raise typer.Exit(130)

@@ -20,13 +20,13 @@ def models(json: Json = None) -> None:
     from dataclasses import asdict
 
     from backsight.cli.screen import print_json, results_console
-    from backsight.models.registry import BASELINES, RECIPES
+    from backsight.models.registry import BASELINES, RECIPES, source_of
 
     console = results_console(json)
     table = _table("model", "what it is", "settings", "source")
     records: list[dict[str, Any]] = []
     for name, recipe in RECIPES.items():
-        summary, source = _summary(recipe), _source(recipe)
+        summary, source = _summary(recipe), source_of(recipe)
         settings = asdict(recipe)  # type: ignore[call-overload]
         shown = " ".join(f"{k}={'-'.join(map(str, v)) if isinstance(v, tuple) else v}" for k, v in settings.items())
         table.add_row(name, summary, shown, source)
@@ -89,9 +89,3 @@ def _table(*names: str) -> Table:
 
 def _summary(recipe: object) -> str:
     return (type(recipe).__doc__ or "").split("\n", 1)[0]
-
-
-def _source(recipe: object) -> str:
-    """The sentence after "Source:" in the docstring."""
-    text = " ".join((type(recipe).__doc__ or "").split())
-    return text.partition("Source: ")[2] or text.partition("Sources: ")[2]

@@ -1,12 +1,13 @@
 """`backsight lookback`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backsight.cli.bundles import bundled
+from backsight.cli.conduct import Results, conduct
 from backsight.cli.options import (
+    BackendOptions,
     BacktestOptions,
     Data,
     DataOptions,
@@ -17,7 +18,6 @@ from backsight.cli.options import (
     Out,
     Seeds,
     TrainingOptions,
-    Workers,
     check_outputs,
     parse_counts,
 )
@@ -25,8 +25,7 @@ from backsight.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backsight.runs.lookback import Lookbacks
-    from backsight.series.source import Source
+    from backsight.runs.comparison import Comparison
 
 
 @bundled
@@ -51,7 +50,7 @@ def lookback(
     baselines: Annotated[
         bool, typer.Option(help="Let persistence, seasonal, climatology, ridge and trees sit the exam too.")
     ] = True,
-    workers: Workers = None,
+    of_backend: BackendOptions,
     json: Json = None,
     out: Out = None,
 ) -> None:
@@ -70,15 +69,15 @@ def lookback(
     check_outputs(json, out, data)
     steps = None if lookback is None else parse_counts("--lookback", lookback)
 
-    from backsight.cli.screen import notice, own_output_aside, progress_bar, results_console
-    from backsight.runs.lookback import lookback_curve
+    from backsight.cli.screen import notice, own_output_aside, results_console
+    from backsight.runs.lookback import make_lookback_study
 
     plan, source = of_training.plan(), of_data.source(data, of_many.id)
     series = source.read()
     console = results_console(json)
     notice(console, series, of_data.target)
-    with own_output_aside(json), progress_bar() as progress:
-        found = lookback_curve(
+    with own_output_aside(json):
+        study = make_lookback_study(
             series,
             of_data.target_of(data, series),
             features=of_data.globs,
@@ -95,38 +94,32 @@ def lookback(
             calendar=of_training.calendar,
             baselines=baselines,
             skip_short=of_many.skip_short,
-            workers=workers,
-            progress=progress,
         )
-    _show(found, source, console, json, out)
-    if found.comparison.interrupted:
-        raise typer.Exit(130)
+    conduct("lookback", study, source, summarise, out=out, of_backend=of_backend, json=json, console=console)
 
 
-def _show(found: "Lookbacks", source: "Source", console: "Console", json: Path | None, out: Path | None) -> None:
-    """Print the curves and what they say; write what was asked for."""
-    from backsight.cli.screen import print_json
-    from backsight.report.files import write_files
+def summarise(found: "Comparison") -> Results:
+    """The curves and what they say.
+
+    Raises:
+        Interrupted: Ctrl-C came before a single point of a curve was finished.
+    """
     from backsight.report.lookback import LEGEND, lookback_sentences, lookback_tables
     from backsight.report.output import lookback_files
+    from backsight.runs.lookback import as_lookbacks
     from backsight.runs.record import lookback_record
-    from backsight.runs.saved import study_record
 
-    comparison, record = found.comparison, lookback_record(found)
-    # Written before anything is printed: a pipe that closes must not cost the results.
-    if out is not None:
-        study = study_record(comparison.study, source)
-        files = lookback_files(record, study, found.table, comparison.histories, comparison.forecasts)
-        write_files(out, files)
-    print_json(record, json)
-    for table in lookback_tables(record):
-        console.print(table)
+    curves = as_lookbacks(found)
+    record = lookback_record(curves)
+    files = lookback_files(record, curves.table, found.histories, found.forecasts)
+
+    def show(console: "Console") -> None:
+        for table in lookback_tables(record):
+            console.print(table)
+            console.print()
+        console.print(LEGEND, markup=False)
         console.print()
-    console.print(LEGEND, markup=False)
-    console.print()
-    for sentence in lookback_sentences(record):
-        console.print(f"- {sentence}", markup=False)
-    if out is not None:
-        console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
-    if comparison.interrupted:
-        console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)
+        for sentence in lookback_sentences(record):
+            console.print(f"- {sentence}", markup=False)
+
+    return Results(record, files, show)

@@ -10,13 +10,18 @@ import typer
 
 from backsight import __version__
 from backsight.cli.audit import audit
+from backsight.cli.command_line import remember
 from backsight.cli.compare import compare
 from backsight.cli.describe import describe
 from backsight.cli.doctor import doctor
+from backsight.cli.export import export
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
 from backsight.cli.lookback import lookback
 from backsight.cli.memory import memory, memory_test
+from backsight.cli.report import report
+from backsight.cli.resume import resume
+from backsight.cli.runs import runs
 from backsight.cli.tune import tune
 from backsight.errors import BacksightError, Interrupted
 
@@ -31,8 +36,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (lesson, compare, lookback, memory, memory_test, tune, audit, describe, models, data, doctor):
+for command in (
+    lesson, compare, lookback, memory, memory_test, tune, resume, export, report, audit, describe, models, data, doctor,
+):  # fmt: skip
     app.command()(command)
+app.add_typer(runs)
 
 
 def _show_version(asked: bool) -> None:
@@ -61,8 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that has no "±" gets a "?"
             stream.reconfigure(errors="replace")
+    typed = spread_features(sys.argv[1:] if arguments is None else arguments)
+    remember(typed)
     try:
-        code = app(args=spread_features(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        code = app(args=typed, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except (BacksightError, typer.TyperException) as error:

@@ -59,7 +59,7 @@ def memory(
 ) -> None:
     """Say how far back models really look, and show it: errors, slopes, states, gates, attention.
 
-    Models are fitted as in `compare`, those of a run again, with the same bytes. Only validation days are looked at.
+    Models are fitted as in `compare`; those of a run are taken from it. Only validation days are looked at.
 
     [bold]Examples[/bold]
 
@@ -72,6 +72,7 @@ def memory(
     from dataclasses import replace
 
     from backsight.cli.screen import own_output_aside, progress_bar, results_console
+    from backsight.runs.folder import past_run
     from backsight.runs.memory import profile_study
 
     console = results_console(json)
@@ -88,8 +89,9 @@ def memory(
                 raise SettingError("--entries chooses from a run; models are named, and --lookback says how long.")
             study = _study_of_models(what, data, lookback or LOOKBACK, of_data, of_exam, of_training, console)
         study = study if seeds is None else replace(study, seeds=seeds)
+        keeper = past_run(Path(what), study) if data is None else None
         with progress_bar() as progress:
-            found = profile_study(study, draws=draws, workers=workers, progress=progress)
+            found = profile_study(study, draws=draws, workers=workers, progress=progress, keeper=keeper)
     _show_memory(found.record, console, json, out)
     if found.interrupted:
         raise typer.Exit(130)

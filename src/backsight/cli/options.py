@@ -9,6 +9,7 @@ import typer
 from backsight.errors import SettingError
 
 if TYPE_CHECKING:
+    from backsight.runs.pools import Backend
     from backsight.series.rows import Rows
     from backsight.series.series import Series
     from backsight.series.source import Source
@@ -30,6 +31,31 @@ Json = Annotated[
     Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON; - is standard output.")
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write the run, its plots and CSVs here.")]
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """Where fits are carried out."""
+
+    workers: Annotated[int | None, typer.Option(help="Fits at a time; one a core without it.")] = None
+    backend: Annotated[
+        Literal["threads", "processes", "dask", "ray"],
+        typer.Option(help="Threads of this process, processes of this machine, or the workers of a cluster."),
+    ] = "threads"
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of a Dask or Ray cluster that is running; else one is started here."),
+    ] = None
+
+    def choose(self) -> "Backend":
+        """The backend.
+
+        Raises:
+            SettingError: an address for something that has none.
+        """
+        from backsight.runs.pools import Backend
+
+        return Backend(self.backend, self.cluster)
 
 
 @dataclass(frozen=True)
@@ -179,6 +205,13 @@ class TrainingOptions:
     batch_size: Annotated[int, typer.Option(help="Windows a training step.")] = 32
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 0.001
     keep: Annotated[Literal["best", "last"], typer.Option(help="The epoch whose weights a network keeps.")] = "best"
+    loss: Annotated[
+        Literal["squared", "quantile"],
+        typer.Option(
+            help="What a network makes small: squared errors, or the pinball loss of the quantiles 0.05, 0.5 and 0.95, "
+            "whose median is the forecast."
+        ),
+    ] = "squared"
     scale: Annotated[
         Literal["standard", "none"],
         typer.Option(help="Standardise by the training rows, or leave numbers as they are."),
@@ -200,6 +233,7 @@ class TrainingOptions:
             monitor=self.monitor,
             patience=self.patience,
             keep=self.keep,
+            loss=self.loss,
         )
 
 

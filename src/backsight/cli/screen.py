@@ -1,7 +1,7 @@
 """What is printed, and the progress of long work."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from threading import Lock
@@ -51,6 +51,17 @@ def print_json(record: dict[str, Any], json: Path | None) -> None:
         print(dumps(record, indent=1, allow_nan=False))
     else:
         write_json(json, record)
+
+
+def listed(names: Collection[str]) -> str:
+    """Names of files that were written; pictures are counted.
+
+    >>> listed(["run.json", "figures/a.png", "figures/a.svg"])
+    'run.json, figures/ (1 as PNG and SVG)'
+    """
+    plain = [name for name in names if not name.startswith("figures/")]
+    pictures = {name.rpartition(".")[0] for name in names if name.startswith("figures/")}
+    return ", ".join([*plain, *([f"figures/ ({len(pictures)} as PNG and SVG)"] if pictures else [])])
 
 
 class Bar(Silent):

@@ -1,5 +1,6 @@
 """`backsight tune`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from backsight.cli.bundles import bundled
 from backsight.cli.options import (
+    BackendOptions,
     Data,
     DataOptions,
     ExamOptions,
@@ -15,7 +17,6 @@ from backsight.cli.options import (
     Models,
     Seeds,
     TrainingOptions,
-    Workers,
     check_outputs,
     parse_counts,
 )
@@ -24,6 +25,7 @@ from backsight.errors import SettingError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from backsight.runs.search import Search
     from backsight.runs.tune import Tuning
     from backsight.series.source import Source
 
@@ -47,7 +49,7 @@ def tune(
     baselines: Annotated[
         bool, typer.Option(help="Let persistence, seasonal, climatology, ridge and trees sit the exam too.")
     ] = True,
-    workers: Workers = None,
+    of_backend: BackendOptions,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many fits it takes and how long, and stop.")
     ] = False,
@@ -83,7 +85,6 @@ def tune(
     from backsight.runs.search import make_search
     from backsight.runs.search_space import make_candidates
     from backsight.runs.study import make_study
-    from backsight.runs.tune import pursue
     from backsight.runs.tuning_record import estimate_record
 
     plan, source = of_training.plan(), of_data.source(data)
@@ -108,15 +109,49 @@ def tune(
             baselines=baselines,
         )
         search = make_search(study, make_candidates(named, lookbacks, plan), trials=trials, folds=folds, seed=seed)
-        with progress_bar("done") as progress:
-            if dry_run:
+        if dry_run:
+            with progress_bar("done") as progress:
                 estimates = estimate(search, progress)
-            else:
-                tuning = pursue(search, out, workers, minutes, progress)
     if dry_run:
-        _show_estimates(estimate_record(search, estimates, workers or cores()), console, json)
+        _show_estimates(estimate_record(search, estimates, of_backend.workers or cores()), console, json)
         return
-    _show(tuning, source, console, json, out)
+    conduct_tuning(search, source, minutes, out=out, of_backend=of_backend, json=json, console=console)
+
+
+def conduct_tuning(
+    search: "Search",
+    source: "Source",
+    minutes: float | None,
+    *,
+    out: Path,
+    of_backend: BackendOptions,
+    json: Path | None,
+    console: "Console",
+) -> None:
+    """Carry out a search in its folder, or go on with it; examine what it chose, and show all of it.
+
+    Raises:
+        typer.Exit: with code 130 after Ctrl-C.
+    """
+    from backsight.cli.conduct import in_short, run_folder
+    from backsight.cli.screen import own_output_aside, progress_bar
+    from backsight.runs.compare import examine
+    from backsight.runs.tune import final_study, pursue
+
+    backend = of_backend.choose()
+    with own_output_aside(json), progress_bar("done") as progress:
+        tuning = pursue(search, out, of_backend.workers, minutes, progress, source)
+    if tuning.interrupted:
+        _show(tuning, console, json, out)
+        raise typer.Exit(130)
+    study = final_study(tuning)
+    with run_folder("tune", study, source, out) as run:
+        with own_output_aside(json), progress_bar() as progress:
+            found = examine(study, of_backend.workers, progress, run, backend)
+        tuning = replace(tuning, comparison=found)
+        _show(tuning, console, json, out, None if run is None else run.command)
+        if run is not None and not found.interrupted:
+            run.end(**in_short(found))
     if tuning.interrupted:
         raise typer.Exit(130)
 
@@ -130,23 +165,25 @@ def _show_estimates(record: dict[str, Any], console: "Console", json: Path | Non
     console.print(estimate_table(record))
 
 
-def _show(tuning: "Tuning", source: "Source", console: "Console", json: Path | None, out: Path) -> None:
+def _show(tuning: "Tuning", console: "Console", json: Path | None, out: Path, command: str | None = None) -> None:
     """Print what the search and the exam say; write the results."""
-    from backsight.cli.screen import print_json
+    from backsight.cli.screen import listed, print_json
     from backsight.report.files import write_files
-    from backsight.report.output import comparison_files, tuning_files
+    from backsight.report.output import comparison_files, made_files, tuning_files
+    from backsight.report.report import write_report
     from backsight.report.sentences import exam_sentences
     from backsight.report.tables import exam_table
     from backsight.report.tuning import tuning_sentences, tuning_table
-    from backsight.runs.saved import study_record
+    from backsight.runs.made import made_record
     from backsight.runs.tuning_record import tuning_record
 
     record, found = tuning_record(tuning), tuning.comparison
     files = tuning_files(record, tuning.trials)
     if found is not None:
-        study = study_record(found.study, source)
-        files |= comparison_files(record, study, found.leaderboard, found.histories, found.forecasts)
+        files |= made_files(made_record(found.study, command))
+        files |= comparison_files(record, found.leaderboard, found.histories, found.forecasts)
     write_files(out, files)
+    written = [*files, *write_report(out)]
     print_json(record, json)
     console.print(tuning_table(record))
     console.print()
@@ -155,7 +192,7 @@ def _show(tuning: "Tuning", source: "Source", console: "Console", json: Path | N
         console.print()
     for sentence in [*tuning_sentences(record), *(exam_sentences(record["exam"]) if found is not None else [])]:
         console.print(f"- {sentence}", markup=False)
-    console.print(f"\nWritten to {out}: {', '.join(files)}.", markup=False)
+    console.print(f"\nWritten to {out}: {listed(written)}.", markup=False)
     if record["out_of_time"]:
         console.print(
             "\nThe time was up before every trial was done. The same command goes on from here.", markup=False

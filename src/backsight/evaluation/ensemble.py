@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from backsight.evaluation.forecasts import key_columns
+from backsight.evaluation.forecasts import BAND, key_columns
 
 #: What the name of an ensemble adds to that of its entry.
 ENSEMBLE = " ensemble"
@@ -25,8 +25,9 @@ def with_ensembles(forecasts: pd.DataFrame) -> pd.DataFrame:
         seeds = len(rows["seed"].unique())
         if seeds > 1:
             of_key = rows.groupby(key_columns(forecasts), sort=False)
-            mean = of_key["predicted"].sum(min_count=seeds) / seeds
-            means = pd.DataFrame({"actual": of_key["actual"].first(), "predicted": mean}).reset_index()
+            said = [name for name in ("predicted", *BAND) if name in rows]
+            means = of_key[said].sum(min_count=seeds) / seeds
+            means = means.assign(actual=of_key["actual"].first()).reset_index()
             tables.append(means.assign(entry=f"{entry}{ENSEMBLE}", seed=0))
     return pd.concat(tables, ignore_index=True)[forecasts.columns] if tables else forecasts
 

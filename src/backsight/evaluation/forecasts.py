@@ -11,6 +11,9 @@ One row a forecast:
 | time | the target's time |
 | actual, predicted | in the target's unit |
 
+Where forecasters say themselves what an actual lies between, as networks with the quantile loss do, there are two
+columns more, `low` and `high`, empty for those that say nothing.
+
 A backtest has one column more, `fold`, from 1: which of several exams, each later than the one before. Validation rows
 of one fold may be test rows of an earlier one, or validation rows of both; the fold tells them apart.
 """
@@ -19,22 +22,26 @@ import numpy as np
 import pandas as pd
 
 from backsight.errors import ExamError
-from backsight.vocabulary import Outputs
+from backsight.vocabulary import Band, Outputs
 from backsight.windows.windows import Windows, target_rows
 
 KEY = ["part", "origin", "lead", "time"]
 COLUMNS = ["entry", "seed", *KEY, "actual", "predicted"]
 FOLD = "fold"
+BAND = ["low", "high"]
 
 NO_FORECASTS = pd.DataFrame(columns=COLUMNS)
 
 
-def forecast_rows(windows: Windows, predicted: Outputs, *, entry: str, seed: int, part: str) -> pd.DataFrame:
+def forecast_rows(
+    windows: Windows, predicted: Outputs, *, entry: str, seed: int, part: str, band: Band | None = None
+) -> pd.DataFrame:
     """Forecasts rows of one entry, seed and part.
 
     Args:
         windows: whose targets are known.
         predicted: shape (windows, horizon).
+        band: the ends that the forecaster gives, if it gives any; each of that shape.
 
     Raises:
         ExamError: `predicted` has another shape.
@@ -46,7 +53,7 @@ def forecast_rows(windows: Windows, predicted: Outputs, *, entry: str, seed: int
             f"it made forecasts of shape {predicted.shape}."
         )
     count, horizon = actual.shape
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "entry": entry,
             "seed": seed,
@@ -59,6 +66,7 @@ def forecast_rows(windows: Windows, predicted: Outputs, *, entry: str, seed: int
         },
         columns=COLUMNS,
     )
+    return rows if band is None else rows.assign(**{name: end.ravel() for name, end in zip(BAND, band, strict=True)})
 
 
 def key_columns(forecasts: pd.DataFrame) -> list[str]:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backsight.errors import ExamError
+from backsight.errors import ExamError, SettingError
 from backsight.evaluation.ensemble import ENSEMBLE
 from backsight.evaluation.exam import Part
 from backsight.evaluation.panel_exam import PanelExam
@@ -251,6 +251,17 @@ def of_entries(forecasts: Forecasts, names: Collection[str]) -> Forecasts:
     if isinstance(forecasts, PanelForecasts):
         return forecasts.of(names)
     return forecasts[forecasts["entry"].isin(list(names))]
+
+
+def rows_of(forecasts: Forecasts, entry: str) -> pd.DataFrame:
+    """Forecasts rows of one entry, all of its seeds.
+
+    Raises:
+        SettingError: they are of many series, for which whoever asks for rows is not made.
+    """
+    if isinstance(forecasts, PanelForecasts):
+        raise SettingError("This is made for forecasts of one series; these are of many.")
+    return forecasts[forecasts["entry"] == entry]
 
 
 def opened_parts(forecasts: Forecasts) -> set[str]:

@@ -6,6 +6,8 @@ from pydantic.dataclasses import dataclass
 
 from backsight import recurrence
 from backsight.engine import keras_on_jax
+from backsight.models import weights
+from backsight.models.frozen import Specs
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 from backsight.models.recurrent import LayerName
@@ -49,3 +51,7 @@ class Attention(Network):
         both = layers.Concatenate(name="last_and_context")([last, context])
         flat = layers.Flatten(name="flat")(both)  # (windows, 2 x units)
         return keras.Model(inputs, layers.Dense(horizon, name="head")(flat), name="attention")
+
+    def weights(self, lookback: int, features: int, horizon: int) -> Specs:
+        stack = weights.stacked_recurrent(self.layer, features, self.units, self.layers)
+        return stack | weights.dense("head", 2 * self.units, horizon)

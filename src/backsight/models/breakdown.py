@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-#: Gates of a recurrent layer, the candidate counted with them.
-GATES = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
+from backsight.models.weights import GATES
 
 _KINDS = {
     "kernel": "weights",

@@ -1,13 +1,15 @@
 """Climatology: the usual value for the time of year."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
+from backsight.models.frozen import Frozen, Specs, floats, take_counts
 from backsight.models.recipe import STRICT, Count, Forecaster, OnEpoch, Recipe, ignore
 from backsight.series.frequency import times_after
 from backsight.training.plan import Plan
@@ -46,6 +48,13 @@ class Climatology(Recipe):
         weights, *_ = np.linalg.lstsq(design, learn.targets[rows], rcond=None)
         return ClimatologyForecaster(np.asarray(weights, dtype=np.float64), yearly, daily)
 
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        yearly, daily = take_counts(settings, yearly=0, daily=0)
+        return {"weights": floats(1 + 2 * (yearly + daily))}
+
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        return ClimatologyForecaster(frozen.arrays["weights"], **frozen.settings)
+
 
 @plain_dataclass(frozen=True, eq=False)
 class ClimatologyForecaster(Forecaster):
@@ -58,6 +67,9 @@ class ClimatologyForecaster(Forecaster):
     @property
     def parameters(self) -> int:  # type: ignore[override]
         return len(self.weights)
+
+    def freeze(self) -> Frozen:
+        return Frozen({"yearly": self.yearly, "daily": self.daily}, {"weights": self.weights})
 
     def predict(self, windows: Windows) -> Outputs:
         rows = target_rows(windows.origins, windows.horizon)

@@ -7,6 +7,8 @@ from pydantic.dataclasses import dataclass
 
 from backsight.convolution.unfolded import unfolded_conv1d
 from backsight.engine import keras_on_jax
+from backsight.models import weights
+from backsight.models.frozen import Specs
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 
@@ -52,6 +54,13 @@ class Convolution(Network):
                 x = layers.Dropout(self.dropout, name="dropout")(x)
         last = x[:, -1, :]  # (windows, units): the only step of the last layer
         return keras.Model(inputs, layers.Dense(horizon, name="head")(last), name="convolution")
+
+    def weights(self, lookback: int, features: int, horizon: int) -> Specs:
+        specs, inputs = Specs(), features
+        for place in range(1, (self.layers or layers_to_see(lookback, self.kernel)) + 1):
+            specs |= weights.convolution(f"convolution_{place}", self.kernel, inputs, self.units)
+            inputs = self.units
+        return specs | weights.dense("head", self.units, horizon)
 
 
 def layers_to_see(lookback: int, kernel: int) -> int:

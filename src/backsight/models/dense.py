@@ -6,6 +6,8 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from backsight.engine import keras_on_jax
+from backsight.models import weights
+from backsight.models.frozen import Specs
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 
@@ -51,3 +53,10 @@ class Dense(Network):
             if place == 1 and self.dropout:
                 x = layers.Dropout(self.dropout, name="dropout")(x)
         return keras.Model(inputs, layers.Dense(horizon, name="head")(x), name="dense")
+
+    def weights(self, lookback: int, features: int, horizon: int) -> Specs:
+        specs, inputs = Specs(), lookback * features
+        for place, units in enumerate(self.units * (self.layers or 1), start=1):
+            specs |= weights.dense(f"dense_{place}", inputs, units)
+            inputs = units
+        return specs | weights.dense("head", inputs, horizon)

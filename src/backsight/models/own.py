@@ -6,18 +6,23 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from backsight.engine import keras_on_jax
 from backsight.errors import BacksightError, Interrupted, RecipeError
+from backsight.models.frozen import Spec, Specs
 from backsight.models.network import Network
 from backsight.models.recipe import Forecaster, OnSeedEpoch
 from backsight.training.checkpoint import Checkpoints
 from backsight.training.plan import Plan
 from backsight.windows.windows import Windows
+
+if TYPE_CHECKING:
+    from backsight.training.program import Program
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,23 @@ class Own(Network):
 
     Attributes:
         function: called as `function((lookback, features))`; returns a `keras.Model` with outputs of shape
-            (windows, horizon). If it has a parameter called `horizon`, it is given the horizon. What the
-            model was compiled with is not used: the plan says how it is trained.
+            (windows, horizon). If it has a parameter called `horizon`, it is given the horizon, or with the quantile
+            loss the number of leads times that of quantiles. What the model was compiled with is not used: the plan
+            says how it is trained.
         name: what to call it.
     """
 
     function: Callable[..., Any]
     name: str
     family: ClassVar[str] = "own"
+
+    @property
+    def code(self) -> str | None:
+        """SHA-256 of the function's source, so that a run notices when it changes; None where there is no source."""
+        try:
+            return sha256(inspect.getsource(self.function).encode()).hexdigest()
+        except (OSError, TypeError):  # typed into a prompt, or no plain function
+            return None
 
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         keras = keras_on_jax()
@@ -51,9 +65,14 @@ class Own(Network):
         if shape is None or tuple(shape) != (1, horizon):
             raise RecipeError(
                 f"{self.name} must map inputs of shape {(None, lookback, features)} to outputs of shape "
-                f"{(None, horizon)}; for one window its model gives {shape}. End it with Dense(horizon)."
+                f"{(None, horizon)}; for one window its model gives {shape}. End it with Dense(horizon), where "
+                f"`horizon` is an argument of the function: with the quantile loss it counts the quantiles too."
             )
         return model
+
+    def weights(self, lookback: int, features: int, horizon: int) -> Specs:
+        """By place alone, for names are Keras's to count up. The network is built: nobody else knows its shapes."""
+        return _weights(self.build(lookback, features, horizon))
 
     def fit_together(
         self,
@@ -66,6 +85,18 @@ class Own(Network):
     ) -> list[Forecaster]:
         with _foreign(f"Training {self.name}"):
             return super().fit_together(learn, check, plan, seeds, on_epoch, checkpoints)
+
+    def _names(self, program: "Program", features: int) -> tuple[str, ...]:
+        return tuple(_weights(program.model))
+
+
+def _weights(model: Any) -> Specs:
+    learnt = len(model.trainable_variables)
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    return {
+        f"{'trainable' if place < learnt else 'other'}/{place}": Spec(str(variable.dtype), tuple(variable.shape))
+        for place, variable in enumerate(variables)
+    }
 
 
 @contextmanager

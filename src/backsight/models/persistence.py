@@ -1,7 +1,8 @@
 """Persistence: what was, will be."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from backsight.errors import WindowError
+from backsight.models.frozen import Frozen, Specs, take_counts
 from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore, mean_squared
 from backsight.series.frequency import find_step
 from backsight.training.plan import Plan
@@ -30,12 +32,22 @@ class Persistence(Recipe):
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         return PersistenceForecaster()
 
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        take_counts(settings)
+        return {}
+
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        return PersistenceForecaster()
+
 
 @plain_dataclass(frozen=True)
 class PersistenceForecaster(Forecaster):
     """The target at the origin, for every lead."""
 
     parameters = 0
+
+    def freeze(self) -> Frozen:
+        return Frozen({}, {})
 
     def predict(self, windows: Windows) -> Outputs:
         return np.repeat(windows.targets[windows.origins][:, None], windows.horizon, axis=1)
@@ -68,6 +80,13 @@ class SeasonalPersistence(Recipe):
             )
         return min((SeasonalForecaster(s) for s in fitting or [1]), key=lambda f: f.training_error(learn))
 
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        take_counts(settings, season=1)
+        return {}
+
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        return SeasonalForecaster(**frozen.settings)
+
 
 @plain_dataclass(frozen=True)
 class SeasonalForecaster(Forecaster):
@@ -79,6 +98,9 @@ class SeasonalForecaster(Forecaster):
     @property
     def steps_back(self) -> int:  # type: ignore[override]
         return self.season
+
+    def freeze(self) -> Frozen:
+        return Frozen({"season": self.season}, {})
 
     def predict(self, windows: Windows) -> Outputs:
         leads = np.arange(1, windows.horizon + 1)

@@ -1,20 +1,22 @@
 """What every model is: a recipe that fits a forecaster that predicts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
+from backsight.errors import RecipeError
+from backsight.models.frozen import Frozen, Specs
 from backsight.training.checkpoint import Checkpoints
 from backsight.training.events import EpochDone
 from backsight.training.history import History
 from backsight.training.plan import Plan
 from backsight.training.traces import Inside
-from backsight.vocabulary import Outputs
+from backsight.vocabulary import Band, Outputs
 from backsight.windows.windows import Windows
 
 #: Kinds of settings that several recipes have.
@@ -56,6 +58,22 @@ class Forecaster(ABC):
 
         A forecast reads nothing after its window's origin.
         """
+
+    def predict_band(self, windows: Windows) -> Band | None:
+        """Lower and upper end of what actual values lie between, as the forecaster has learnt it.
+
+        Returns:
+            each of shape (windows, horizon), in the target's unit; None of a forecaster that says one number.
+        """
+        return None
+
+    def freeze(self) -> Frozen:
+        """All of it as plain values, its history too; `Recipe.thaw` undoes this to the bit.
+
+        Raises:
+            RecipeError: it is of a class that can't.
+        """
+        raise RecipeError(f"{type(self).__name__} can't be kept: it has no method `freeze`.")
 
     def mean_slopes(self, windows: Windows) -> Slopes | None:
         """Mean over windows and leads of |d forecast / d scaled input|, where a forecast has slopes.
@@ -133,6 +151,31 @@ class Recipe(ABC):
         Where there are checkpoints, training goes on from them and leaves its own; what has no epochs has none.
         """
         return [self.fit(learn, check, plan, seed, partial(on_epoch, seed)) for seed in seeds]
+
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        """The arrays that a frozen forecaster of this recipe has, by arithmetic: nothing heavy is imported or built.
+
+        Args:
+            lookback, features, horizon: of its windows.
+            settings: of the `Frozen`, from wherever it came.
+
+        Raises:
+            ModelFileError: the settings are not those of this recipe.
+        """
+        raise RecipeError(f"Model {self.family} can't be kept: it has no method `expected`.")
+
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        """The forecaster of these values, whose names, types and shapes are as `expected`.
+
+        Args:
+            frozen: what `Forecaster.freeze` gave.
+            lookback, features, horizon: of its windows.
+            plan: by which it was trained.
+
+        Raises:
+            ModelFileError: the values contradict each other.
+        """
+        raise RecipeError(f"Model {self.family} can't be kept: it has no method `thaw`.")
 
 
 def mean_squared(errors: Outputs) -> float:

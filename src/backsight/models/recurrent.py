@@ -6,6 +6,8 @@ from pydantic.dataclasses import dataclass
 
 from backsight import recurrence
 from backsight.engine import keras_on_jax
+from backsight.models import weights
+from backsight.models.frozen import Specs
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 
@@ -49,3 +51,7 @@ class Recurrent(Network):
             )(x)  # (windows, lookback, units), and (windows, units) from the last
         head = keras.layers.Dense(horizon, name="head")
         return keras.Model(inputs, head(x), name=self.layer.lower())
+
+    def weights(self, lookback: int, features: int, horizon: int) -> Specs:
+        stack = weights.stacked_recurrent(self.layer, features, self.units, self.layers)
+        return stack | weights.dense("head", self.units, horizon)

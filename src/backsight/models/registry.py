@@ -145,6 +145,16 @@ def simplicity(recipe: Recipe) -> int:
     return names.index(nearest) if nearest in RECIPES else len(names)
 
 
+def source_of(recipe: Recipe) -> str:
+    """Where a model comes from: what follows "Source:" or "Sources:" in the docstring of its class.
+
+    >>> source_of(RECIPES["gru"])[:30]
+    'SimpleRNN: Elman 1990, Cogniti'
+    """
+    text = " ".join((type(recipe).__doc__ or "").split())
+    return text.partition("Source: ")[2] or text.partition("Sources: ")[2]
+
+
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """Plain values that `recipe_from_json` reads back.
 

@@ -1,14 +1,15 @@
 """Ridge regression on lags: the strongest line there is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass as plain_dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from backsight.models.frozen import Frozen, Specs, floats, take_counts
 from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, Slopes, ignore, mean_squared
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
@@ -52,6 +53,13 @@ class Ridge(Recipe):
         truth = check.gather_outputs()
         return min(candidates, key=lambda f: mean_squared(f.predict(check) - truth))
 
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        take_counts(settings)
+        return {"weights": floats(features * lookback, horizon), "intercept": floats(horizon)}
+
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        return RidgeForecaster(frozen.arrays["weights"], frozen.arrays["intercept"])
+
 
 @plain_dataclass(frozen=True, eq=False)
 class RidgeForecaster(Forecaster):
@@ -68,6 +76,9 @@ class RidgeForecaster(Forecaster):
     @property
     def parameters(self) -> int:  # type: ignore[override]
         return self.weights.size + self.intercept.size
+
+    def freeze(self) -> Frozen:
+        return Frozen({}, {"weights": self.weights, "intercept": self.intercept})
 
     def predict(self, windows: Windows) -> Outputs:
         # A product of a fixed order of sums per row, so that a forecast does not depend on how many

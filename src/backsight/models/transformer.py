@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from backsight.engine import keras_on_jax
+from backsight.models import weights
+from backsight.models.frozen import Specs
 from backsight.models.network import Network
 from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
 
@@ -59,6 +61,16 @@ class Transformer(Network):
             x = x + layers.Dropout(self.dropout, name=f"dropout_{block}b")(y)
         last = layers.LayerNormalization(name="norm")(x)[:, -1, :]  # (windows, units)
         return keras.Model(inputs, layers.Dense(horizon, name="head")(last), name="transformer")
+
+    def weights(self, lookback: int, features: int, horizon: int) -> Specs:
+        units, specs = self.units, weights.dense("embed", features, self.units)
+        for block in range(1, self.layers + 1):
+            specs |= weights.normalization(f"norm_{block}a", units)
+            specs |= weights.self_attention(f"attention_{block}", units, self.heads)
+            specs |= weights.normalization(f"norm_{block}b", units)
+            specs |= weights.dense(f"widen_{block}", units, 2 * units)
+            specs |= weights.dense(f"narrow_{block}", 2 * units, units)
+        return specs | weights.normalization("norm", units) | weights.dense("head", units, horizon)
 
 
 def sinusoids(lookback: int, units: int) -> NDArray[np.float32]:

@@ -1,20 +1,16 @@
 """Gradient-boosted trees on lags: hard to beat on tables."""
 
-from dataclasses import dataclass as plain_dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from backsight.models.frozen import Frozen, Spec, Specs, floats, take_counts
+from backsight.models.grown import TreesForecaster, as_forecaster, check_grown
 from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore
 from backsight.training.plan import Plan
-from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
 
 #: Up to so many windows all are read, however long they are.
 MANY = 2**17
@@ -22,8 +18,6 @@ MANY = 2**17
 NUMBERS = 2**25
 #: ... but as many as this.
 FEWEST = 2**15
-#: Windows that are forecast at once.
-BLOCK = 2**15
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -81,25 +75,21 @@ class BoostedTrees(Recipe):
                     random_state=seed,
                 )
                 fitted.append(model.fit(x, y[:, lead], X_val=x_check, y_val=y_check[:, lead]))
-        return TreesForecaster(tuple(fitted))
+        return as_forecaster(fitted)
 
+    def expected(self, lookback: int, features: int, horizon: int, settings: Mapping[str, Any]) -> Specs:
+        trees, nodes = take_counts(settings, trees=horizon, nodes=horizon)
+        of_nodes = {"feature": "int32", "threshold": "float64", "left": "int32", "right": "int32"}
+        return {
+            "baseline": floats(horizon),
+            "last_tree": Spec("int32", (horizon,)),
+            "root": Spec("int32", (trees,)),
+            **{name: Spec(dtype, (nodes,)) for name, dtype in of_nodes.items()},
+            "missing_left": Spec("uint8", (nodes,)),
+            "value": floats(nodes),
+        }
 
-@plain_dataclass(frozen=True, eq=False)
-class TreesForecaster(Forecaster):
-    """One boosted ensemble a lead."""
-
-    models: "tuple[HistGradientBoostingRegressor, ...]"
-
-    def predict(self, windows: Windows) -> Outputs:
-        if not len(windows):
-            return np.empty((0, len(self.models)))
-        from threadpoolctl import threadpool_limits
-
-        predicted = np.empty((len(windows), len(self.models)))
-        with threadpool_limits(1, user_api="openmp"):
-            for begin in range(0, len(windows), BLOCK):
-                some = slice(begin, begin + BLOCK)
-                x = windows.at(windows.origins[some]).gather_lags()
-                for lead, model in enumerate(self.models):
-                    predicted[some, lead] = model.predict(x)
-        return predicted
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+        grown = TreesForecaster(**frozen.arrays)
+        check_grown(grown, lags=lookback * features)
+        return grown

@@ -2,12 +2,12 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from backsight.errors import SettingError
+from backsight.runs.durable import finished_together, make_folder, write_durably
 
 Writer = Callable[[Path], object]
 
@@ -50,28 +50,34 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
         SettingError: it can't be written.
     """
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    write_files(path.parent, {path.name: lambda p: p.write_text(text, encoding="utf-8")})
+    write_durably(path, text.encode())
 
 
 def write_files(folder: Path, writers: Mapping[str, Writer]) -> None:
-    """Write several files into a folder: each is finished beside it before any of them is put in place.
+    """Write several files into a folder: all are finished elsewhere in it before any of them is put in place.
+
+    Each is the earlier file or the new one, whole, and on the disk when this returns. A kill while they are put in
+    place, one after another, leaves new ones beside earlier ones.
 
     Args:
         folder: made if it is not there.
-        writers: by file name, each is given the path to write to.
+        writers: by file name, with a folder before it if it goes into one; each is given the path to write to.
 
     Raises:
-        SettingError: the disk is full or the folder can't be written; earlier files are as they were.
+        SettingError: the disk is full or the folder can't be written. Earlier files are as they were, unless it was
+            putting them in place that failed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_files(Path(folder), {"one.txt": lambda path: path.write_text("1")})
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['one.txt']
     """
     for name in writers:
         if (folder / name).is_dir():
             raise SettingError(f"{folder / name} is a folder where a file of that name would go. Name another folder.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as stage:
-            for name, write in writers.items():
-                write(Path(stage) / name)
-            for name in writers:
-                Path(stage, name).replace(folder / name)
-    except OSError as error:
-        raise SettingError(f"{folder} can't be written: {error.strerror or error}.") from error
+    make_folder(folder)
+    with finished_together(folder, writers) as stage:
+        for name, write in writers.items():
+            (stage / name).parent.mkdir(parents=True, exist_ok=True)
+            write(stage / name)

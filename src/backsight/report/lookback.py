@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from backsight.report.sentences import pair_sentence, picks_sentences, show_days, show_openings, show_p, show_validation
+from backsight.report.sentences import (
+    lost_sentences,
+    pair_sentence,
+    picks_sentences,
+    show_days,
+    show_openings,
+    show_p,
+    show_validation,
+)
 from backsight.report.series import series_sentences
 from backsight.report.tables import new_table, show_mean
 
@@ -48,6 +56,7 @@ def lookback_sentences(record: Record) -> list[str]:
         *picks_sentences(record["picks"], unit),
         *_price(curves),
         *_lines(record, unit),
+        *lost_sentences(exam["lost"]),
     ]
 
 

@@ -1,5 +1,6 @@
 """The files of a memory profile and of a memory test."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,17 @@ Record = dict[str, Any]
 
 
 def memory_files(record: Record) -> dict[str, Writer]:
-    """Writers by file name: one table of all that is known by lag, and the plots.
+    """Writers by file name: one table of all that is known by lag, the record for a report, and the plots.
 
     Args:
         record: of a memory profile; see `runs.memory_record`.
     """
     table = by_lag(record)
     plots = memory_plots(record)
+    text = json.dumps(record, allow_nan=False) + "\n"
     return {
         "memory.csv": lambda path: table.to_csv(path, index=False),
+        "memory.json": lambda path: path.write_text(text, encoding="utf-8"),
         **{name: partial(_save, figure) for name, figure in plots.items()},
     }
 

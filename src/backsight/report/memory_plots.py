@@ -1,7 +1,7 @@
 """Plots of memory profiles and memory tests, from records (see `runs.memory_record`, `runs.memory_test`)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import colormaps
@@ -10,7 +10,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from backsight.report.plots import new_axis
+from backsight.report.charts.draw import draw, draw_panels, new_axis
+from backsight.report.charts.memory import attention_charts, occlusion_chart, truncation_chart
 
 Record = dict[str, Any]
 
@@ -20,46 +21,34 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 #: Features that a map of slopes has room for; the weaker ones are left out.
 MOST_FEATURES = 12
 
-#: The longest lookback whose steps are drawn evenly.
-LINEAR = 31
-
 #: The smallest remainder of a state's change that is drawn: below it a float32 says nothing.
 LEAST_FELT = 1e-8
 
 
-def plot_memory(record: Record) -> Figure:
-    """What a model loses without its older steps, and without each single one; models overlaid.
+def plot_memory(
+    record: Record, ax: Axes | None = None, *, without: Literal["older steps", "one step"] = "older steps"
+) -> Axes:
+    """What a model loses without its older steps, or without each single one; models overlaid.
 
-    Left: RMSE with only the last L steps of each window real; thin lines are seeds, and a ring marks the lags that
-    carry 95 % of the skill. Right: rise of the RMSE without one step.
+    Older steps: RMSE with only the last L steps of each window real; a ring marks the lags that carry 95 % of the
+    skill. One step: rise of the RMSE when it is taken away. Thin lines are seeds.
 
     Args:
         record: of a memory profile; see `MemoryProfile.record`.
+        ax: where to draw; a new one without it.
+        without: what is taken away.
 
     >>> entry = {"name": "a", "truncation": [[2.0, 1.0]], "occlusion": [[1.0]], "carrying_of_mean": 1}
-    >>> [ax.get_xlabel() for ax in plot_memory({"unit": "h", "step": "days", "entries": [entry]}).axes]
-    ['real days L', 'lag (days)']
+    >>> record = {"unit": "h", "step": "days", "entries": [entry]}
+    >>> plot_memory(record).get_xlabel(), plot_memory(record, without="one step").get_xlabel()
+    ('real days L', 'lag (days)')
     """
-    figure = Figure(figsize=(11.0, 4.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    unit = f" ({record['unit']})" if record["unit"] else ""
-    for entry, colour in _coloured(record):
-        truncation, occlusion = _numbers(entry["truncation"]), _numbers(entry["occlusion"])
-        _seeds_and_mean(left, np.arange(truncation.shape[1]), truncation, colour, entry["name"])
-        lags = entry["carrying_of_mean"]
-        if lags is not None:
-            left.plot(lags, truncation.mean(axis=0)[lags], "o", ms=9, mfc="none", mec=colour, mew=1.6)
-        _seeds_and_mean(right, np.arange(1, occlusion.shape[1] + 1), occlusion, colour, entry["name"])
-    left.set(xlabel=f"real {record['step']} L", ylabel=f"validation RMSE{unit}", title="With only the last L steps")
-    right.set(xlabel=f"lag ({record['step']})", ylabel=f"rise of the RMSE{unit}", title="Without one step")
-    right.axhline(0.0, color="0.6", lw=0.8, zorder=0)
-    longest = max(len(e["occlusion"][0]) for e in record["entries"])
-    for ax in (left, right):
-        _plain_axis(ax)
-        if longest > LINEAR:
-            _widen_the_last_steps(ax, longest)
-    right.legend(frameon=False, fontsize="small")
-    return figure
+    return draw(truncation_chart(record) if without == "older steps" else occlusion_chart(record), ax)
+
+
+def plot_memories(record: Record) -> Figure:
+    """Both of `plot_memory`: a figure of two panels."""
+    return draw_panels([truncation_chart(record), occlusion_chart(record)], columns=2, width=5.6, height=4.1)
 
 
 def plot_slopes(record: Record) -> Figure:
@@ -138,25 +127,8 @@ def plot_gates(record: Record) -> Figure:
 
 
 def plot_attention(record: Record) -> Figure:
-    """Attention of the last step over the window, by lag, a panel a layer: a line a head, thin for seeds."""
-    layers = [
-        (entry, layer, [a for a in entry["attention"] if a["layer"] == layer])
-        for entry in record["entries"]
-        for layer in dict.fromkeys(a["layer"] for a in entry["attention"])
-    ]
-    panels = _panels(len(layers), width=4.4, height=3.0)
-    for ax, (entry, layer, rows) in zip(panels.axes, layers, strict=True):
-        lags = np.arange(1, entry["lookback"] + 1)
-        for head, colour in zip(dict.fromkeys(r["head"] for r in rows), COLOURS, strict=False):
-            _seeds_and_mean(
-                ax, lags, _numbers([r["weights"] for r in rows if r["head"] == head]), colour, f"head {head}"
-            )
-        ax.axhline(1 / entry["lookback"], color="0.6", lw=0.8, ls=":", zorder=0)
-        ax.set(title=f"{entry['name']}, {layer}", xlabel=f"lag ({record['step']})", ylabel="weight")
-        ax.set_ylim(bottom=0)
-        _plain_axis(ax)
-        ax.legend(frameon=False, fontsize="x-small")
-    return panels
+    """Attention of the last step over the window, by lag: a figure of one panel a layer, with a line a head."""
+    return draw_panels(attention_charts(record))
 
 
 def plot_memory_test(record: Record, ax: Axes | None = None) -> Axes:
@@ -195,15 +167,6 @@ def plot_memory_test(record: Record, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _widen_the_last_steps(ax: Axes, longest: int) -> None:
-    """Steps 0 to 10 evenly, older ones by their logarithm: most happens in the last few."""
-    ax.set_xscale("symlog", linthresh=10, linscale=2)
-    places = [p for p in (0, 2, 4, 6, 8, 10, 20, 30, 50, 100, 200, 500, 1000) if p < 0.8 * longest]
-    ax.set_xlim(left=-0.5)
-    ax.set_xticks([*places, longest], [str(p) for p in (*places, longest)])
-    ax.set_xticks([], minor=True)
-
-
 def _coloured(record: Record) -> list[tuple[Record, str]]:
     return list(zip(record["entries"], _cycle(len(record["entries"])), strict=True))
 
@@ -214,13 +177,6 @@ def _cycle(count: int) -> list[str]:
 
 def _numbers(lists: Sequence[Any]) -> np.ndarray:
     return np.array(lists, dtype=float)  # None becomes NaN, which is not drawn
-
-
-def _seeds_and_mean(ax: Axes, x: np.ndarray, of_seeds: np.ndarray, colour: str, label: str) -> None:
-    if len(of_seeds) > 1:
-        for values in of_seeds:
-            ax.plot(x, values, color=colour, lw=0.7, alpha=0.35)
-    ax.plot(x, of_seeds.mean(axis=0), color=colour, lw=1.9, label=label.replace("$", r"\$"))
 
 
 def _log_mean(of_seeds: Sequence[Sequence[float]]) -> np.ndarray:
@@ -252,7 +208,7 @@ def _plain_axis(ax: Axes) -> None:
 def memory_plots(record: Record) -> Mapping[str, Figure]:
     """The plots that a memory profile has something to show in, by file name."""
     entries = record["entries"]
-    plots = {"memory.png": plot_memory(record)}
+    plots = {"memory.png": plot_memories(record)}
     if any(e["slopes"] is not None for e in entries):
         plots["memory_slopes.png"] = plot_slopes(record)
     if any(e["recurrent"] for e in entries):

@@ -1,75 +1,101 @@
-"""The files of a result folder."""
+"""The files of a result folder; its report and pictures are made from them (see `report.report`)."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from backsight.evaluation.panel_forecasts import Forecasts
+from backsight.evaluation.ensemble import base_entry
+from backsight.evaluation.intervals import centred, examined
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 from backsight.report.files import Writer
-from backsight.report.lookback import compared_lines
-from backsight.report.lookback_plot import plot_lookbacks
-from backsight.report.plots import plot_histories, plot_leaderboard, plot_lesson
 from backsight.report.series import forecasts_file, series_rows, write_forecasts
-from backsight.report.tuning_plots import plot_importances, plot_searches
+from backsight.runs.layout import MADE_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
 
 def comparison_files(
-    record: Record, study: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
+    record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, the leaderboard, the forecasts; and, if there are any, folds and training curves.
+    """Writers by file name: record, leaderboard, forecasts, intervals; and, if any, folds and training curves.
 
     Of many series, their errors, and the forecasts as Parquet.
 
     Args:
         record: of the comparison; see `runs.record`.
-        study: what was asked; see `runs.saved`.
         board: see `evaluation.leaderboard`.
-        histories: see `runs.compare.history_rows`.
+        histories: see `runs.histories.history_rows`.
         forecasts: see `evaluation.forecasts`.
     """
-    unit = record["exam"]["unit"]
-    run = json.dumps({**study, "openings": record["exam"]["openings"]}, indent=1)
     files: dict[str, Writer] = {
-        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
+        RESULT_FILE: _json(record),
         "leaderboard.csv": board.to_csv,
-        "leaderboard.png": lambda path: _save(plot_leaderboard(board, unit=unit), path),
         **_forecasts_files(record["exam"], forecasts),
+        **interval_files(record["exam"], forecasts),
     }
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:
-        files |= {
-            "histories.csv": lambda path: histories.to_csv(path, index=False),
-            "training_curves.png": lambda path: plot_histories(histories, unit).savefig(path, dpi=110),
-        }
+        files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
     return files
 
 
+def interval_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
+    """Writers by file name: the recommended entry's intervals, and how those of all entries did; none if all failed.
+
+    None of many series either.
+
+    Args:
+        exam: see `runs.record.exam_record`.
+        forecasts: see `evaluation.forecasts`.
+    """
+    known = {entry["name"]: entry for entry in exam["entries"] if entry["intervals"] is not None}
+    taken = exam["recommended"]
+    if taken not in known or isinstance(forecasts, PanelForecasts):
+        return {}
+    rows = forecasts[forecasts["entry"] == base_entry(taken)]
+    test = examined(centred(rows), known[taken]["intervals"]["level"])
+    return {
+        "intervals.csv": lambda path: test.assign(entry=taken).to_csv(path, index=False),
+        "coverage.csv": lambda path: coverage_rows(list(known.values())).to_csv(path, index=False),
+    }
+
+
+def coverage_rows(entries: list[Record]) -> pd.DataFrame:
+    """How the intervals of entries did: one row an entry, lead ("all" is over all of them) and way they were made.
+
+    >>> found = {"coverage": 0.9, "error": 0.02, "width": 9.0, "score": 12.0, "forecasts": 363}
+    >>> intervals = {"level": 0.9, "fixed": found, "adaptive": found, "leads": []}
+    >>> coverage_rows([{"name": "lstm_3", "intervals": intervals}])["intervals"].tolist()
+    ['fixed', 'adaptive']
+    """
+    return pd.DataFrame(
+        {"entry": e["name"], "lead": scored.get("lead", "all"), "intervals": way, "level": level, **scored[way]}
+        for e in entries
+        for level in [e["intervals"]["level"]]
+        for scored in [e["intervals"], *e["intervals"]["leads"]]
+        for way in ("fixed", "adaptive")
+    )
+
+
 def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
-    """Writers by file name: the record, the trials, how the search went, and which settings mattered, if known.
+    """Writers by file name: the record, as tuning.json too, and the trials.
 
     Args:
         record: of the tuning; see `runs.tuning_record`.
         trials: see `runs.tune.trial_rows`.
     """
-    importances = {model["name"]: model["importance"] for model in record["models"] if model["importance"]}
-    unit = record["search"]["unit"]
-    files: dict[str, Writer] = {
-        "tuning.json": lambda path: path.write_text(
-            json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        ),
+    return {
+        "tuning.json": _json(record),
+        RESULT_FILE: _json(record),
         "trials.csv": lambda path: trials.to_csv(path, index=False),
-        "search.png": lambda path: plot_searches(trials, unit).savefig(path, dpi=110),
     }
-    if importances:
-        files["importance.png"] = lambda path: plot_importances(importances).savefig(path, dpi=110)
-    return files
+
+
+def made_files(made: Record) -> dict[str, Writer]:
+    """Writers by file name: how a run was made; see `runs.made`."""
+    return {MADE_FILE: _json(made)}
 
 
 def fold_rows(entries: list[Record]) -> pd.DataFrame:
@@ -87,23 +113,19 @@ def fold_rows(entries: list[Record]) -> pd.DataFrame:
 
 
 def lookback_files(
-    record: Record, study: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
+    record: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
-    """Writers by file name: the run, the curves as table and picture, the forecasts, and training curves if any.
+    """Writers by file name: the record, the curves, the forecasts, and training curves if any.
 
     Args:
         record: of the curves; see `runs.record.lookback_record`.
-        study: what was asked; see `runs.saved`.
         table: see `runs.lookback`.
         histories, forecasts: as in `comparison_files`.
     """
-    exam = record["exam"]
-    run = json.dumps({**study, "openings": exam["openings"]}, indent=1)
     files: dict[str, Writer] = {
-        "run.json": lambda path: path.write_text(run, encoding="utf-8"),
+        RESULT_FILE: _json(record),
         "lookback.csv": lambda path: table.to_csv(path, index=False),
-        "lookback.png": lambda path: plot_lookbacks(table, exam["unit"], compared_lines(record)).savefig(path, dpi=150),
-        **_forecasts_files(exam, forecasts),
+        **_forecasts_files(record["exam"], forecasts),
     }
     if not histories.empty:
         files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
@@ -112,21 +134,26 @@ def lookback_files(
 
 def lesson_files(
     record: Record,
-    study: Record,
+    run: Record,
     board: pd.DataFrame,
     histories: pd.DataFrame,
     forecasts: Forecasts,
     lesson_histories: pd.DataFrame,
     lesson_forecasts: pd.DataFrame,
 ) -> dict[str, Writer]:
-    """Writers by file name: those of the exam, and the lesson's own table, curves and forecasts."""
-    unit = record["exam"]["unit"]
+    """Writers by file name: the exam's run and its results, and the lesson's own table, curves and forecasts.
+
+    Args:
+        record: of the lesson; see `runs.record.lesson_record`.
+        run: see `runs.saved.run_record`.
+        board, histories, forecasts: of the exam, as in `comparison_files`.
+        lesson_histories, lesson_forecasts: of the lesson's own rows.
+    """
     return {
-        "lesson.png": lambda path: _save(plot_lesson(record["rows"], unit=unit), path),
-        "lesson_training_curves.png": lambda path: plot_histories(lesson_histories, unit).savefig(path, dpi=110),
         "lesson_histories.csv": lambda path: lesson_histories.to_csv(path, index=False),
         "lesson_forecasts.csv": lambda path: lesson_forecasts.to_csv(path, index=False),
-        **comparison_files(record, study, board, histories, forecasts),
+        **comparison_files(record, board, histories, forecasts),
+        "run.json": _json(run),
     }
 
 
@@ -137,6 +164,6 @@ def _forecasts_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
     return files
 
 
-def _save(ax: Axes, path: Path) -> None:
-    assert isinstance(ax.figure, Figure)
-    ax.figure.savefig(path, dpi=150)
+def _json(record: Record) -> Writer:
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    return lambda path: path.write_text(text, encoding="utf-8")

@@ -1,5 +1,6 @@
 """Plots from stored results. Each function takes an axis, draws on it and returns it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,22 +8,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from backsight.report.charts.chart import TONES, with_unit
+from backsight.report.charts.draw import draw, draw_panels, new_axis, plain_name
+from backsight.report.charts.forecast import forecast_chart
+from backsight.report.charts.history import history_chart
+from backsight.report.charts.leaderboard import leaderboard_chart
+
 #: Colours that people with any colour vision tell apart (Okabe and Ito 2008).
-TRAIN, VALIDATION, TEST, PUBLISHED = "#0072B2", "#D55E00", "#009E73", "#000000"
+TRAIN, VALIDATION, TEST, PUBLISHED = TONES["c1"], TONES["c2"], TONES["c3"], TONES["ink"]
 
 
-def new_axis(width: float = 7.0, height: float = 4.0) -> Axes:
-    """An axis on a new figure; save it with `axis.figure.savefig("plot.png")`."""
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
-
-
-def plot_history(histories: pd.DataFrame, entry: str | None = None, ax: Axes | None = None, unit: str = "") -> Axes:
+def plot_history(histories: pd.DataFrame, ax: Axes | None = None, *, entry: str | None = None, unit: str = "") -> Axes:
     """Training curves of one entry: train and validation RMSE by epoch, a line a seed, the kept epoch marked.
 
     Args:
-        histories: rows of entry, seed, epoch, train_rmse, val_rmse, kept.
-        entry: which; needed only if there are several.
+        histories: rows of entry, seed, epoch, train_rmse, val_rmse, kept, such as `Comparison.histories`.
         ax: where to draw; a new one without it.
+        entry: which; needed only if there are several.
         unit: of the target.
 
     Raises:
@@ -33,53 +35,28 @@ def plot_history(histories: pd.DataFrame, entry: str | None = None, ax: Axes | N
     >>> plot_history(rows).get_xlabel()
     'epoch'
     """
-    ax = new_axis() if ax is None else ax
     names = list(histories["entry"].unique())
     if entry is None and len(names) != 1:
         raise ValueError(f"Name one entry of {', '.join(names)}.")
-    chosen = histories[histories["entry"] == (entry or names[0])]
-    if chosen.empty:
+    chosen = names[0] if entry is None else entry
+    if chosen not in names:
         raise ValueError(f"There is no training curve of {entry!r}; there are {', '.join(names)}.")
-    for place, (_, rows) in enumerate(chosen.groupby("seed")):
-        curves, dots = ("train", "validation"), "kept epoch"
-        if place > 0:  # a name that begins with "_" stays out of the legend
-            curves, dots = ("_train", "_validation"), "_kept epoch"
-        for column, colour, label in zip(("train_rmse", "val_rmse"), (TRAIN, VALIDATION), curves, strict=True):
-            ax.plot(rows["epoch"], rows[column], color=colour, alpha=0.75, lw=1.1, label=label)
-        kept = rows[rows["kept"]]
-        ax.plot(kept["epoch"], kept["val_rmse"], "o", color=VALIDATION, ms=4, mec="white", mew=0.6, label=dots)
-    # A first epoch far above the rest would press everything else flat.
-    errors = chosen[["train_rmse", "val_rmse"]].to_numpy()
-    finite = errors[np.isfinite(errors)]
-    if finite.size:
-        low, high = finite.min(), np.quantile(finite, 0.97)
-        ax.set_ylim(low - 0.05 * (high - low) - 1e-9, high + 0.15 * (high - low) + 1e-9)
-    ax.set(title=entry or names[0], xlabel="epoch", ylabel=f"RMSE{f' ({unit})' if unit else ''}")
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return draw(history_chart(histories, chosen, unit), ax)
 
 
 def plot_histories(histories: pd.DataFrame, unit: str = "") -> Figure:
-    """Training curves of every entry, a panel each, with one legend."""
-    names = list(histories["entry"].unique())
-    columns = min(3, max(len(names), 1))
-    lines = max(-(-len(names) // columns), 1)
-    figure = Figure(figsize=(4.2 * columns, 2.8 * lines + 0.4), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
-    for ax, name in zip(axes, names, strict=False):
-        plot_history(histories, name, ax, unit)
-    for ax in axes[len(names) :]:
-        ax.set_axis_off()
-    if names:
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
-    return figure
+    """Training curves of every entry: a figure of one panel each, with one legend."""
+    return draw_panels([history_chart(histories, name, unit) for name in histories["entry"].unique()])
 
 
-def plot_leaderboard(board: pd.DataFrame, ax: Axes | None = None, unit: str = "") -> Axes:
-    """Validation and test RMSE of every entry, best on top; bars are means, whiskers one sd over seeds.
+def plot_leaderboard(board: pd.DataFrame, ax: Axes | None = None, *, unit: str = "") -> Axes:
+    """Validation and test RMSE of every entry, best on top: means over seeds, and lines from lowest to highest seed.
+
+    Stretches of the same shade hold entries that can't be told apart.
 
     Args:
-        board: entry, val_rmse, val_sd, test_rmse, test_sd, in order of rank.
+        board: entry, val_rmse, test_rmse in order of rank, such as `Comparison.leaderboard`; if known `_min` and
+            `_max` or `_sd` of both errors, and `group`.
         ax: where to draw; a new one without it.
         unit: of the target.
 
@@ -87,20 +64,48 @@ def plot_leaderboard(board: pd.DataFrame, ax: Axes | None = None, unit: str = ""
     >>> [text.get_text() for text in plot_leaderboard(board).get_yticklabels()]
     ['a']
     """
-    ax = new_axis(8.0, 0.42 * len(board) + 1.0) if ax is None else ax
-    shown = board[np.isfinite(board[["val_rmse", "test_rmse"]]).all(axis=1)]
-    place = np.arange(len(shown))
-    for offset, part, colour, label in ((-0.2, "val", VALIDATION, "validation"), (0.2, "test", TEST, "test")):
-        means, spreads = shown[f"{part}_rmse"], shown[f"{part}_sd"]
-        whiskers = {"lw": 1, "capsize": 2}
-        ax.barh(place + offset, means, 0.38, xerr=spreads, color=colour, alpha=0.75, label=label, error_kw=whiskers)
-        for y, mean, spread in zip(place + offset, means, spreads, strict=True):
-            _print_value(ax, mean + spread, y, f"{mean:.3f}" + (f" ± {spread:.3f}" if spread else ""))
-    _name_bars(ax, list(shown["entry"]), unit)
-    return ax
+    return draw(leaderboard_chart(board, unit), ax)
 
 
-def plot_lesson(rows: list[dict[str, Any]], ax: Axes | None = None, unit: str = "") -> Axes:
+def plot_forecast(
+    forecasts: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    entries: Iterable[str] | None = None,
+    unit: str = "",
+    part: str = "test",
+    lead: int = 1,
+    intervals: pd.DataFrame | None = None,
+) -> Axes:
+    """What came, and what entries had forecast, by time: means over seeds.
+
+    Args:
+        forecasts: see `evaluation.forecasts`; such as `Comparison.forecasts`.
+        ax: where to draw; a new one without it.
+        entries: names of those to draw; the first of the table without it.
+        unit: of the target.
+        part: "validation" or "test".
+        lead: steps ahead.
+        intervals: rows of entry, lead, time, low, high, if known; those of the first entry are drawn.
+
+    Raises:
+        ValueError: there is no such entry, or nothing of that part and lead.
+
+    >>> rows = pd.DataFrame({"entry": "a", "seed": 0, "part": "test", "lead": 1, "actual": [1.0, 2.0],
+    ...                      "time": pd.date_range("2020-01-01", periods=2), "predicted": [1.5, 1.5]})
+    >>> [line.get_label() for line in plot_forecast(rows).lines]
+    ['a', 'what came']
+    """
+    names = [str(name) for name in forecasts["entry"].unique()]
+    chosen = names[:1] if entries is None else list(entries)
+    if unknown := [name for name in chosen if name not in names]:
+        raise ValueError(f"There is no forecast of {unknown[0]!r}; there are {', '.join(names)}.")
+    if not ((forecasts["part"] == part) & (forecasts["lead"] == lead)).any():
+        raise ValueError(f"There is no forecast of the {part} part, {lead} steps ahead.")
+    return draw(forecast_chart(forecasts, chosen, unit, part, lead, intervals), ax)
+
+
+def plot_lesson(rows: list[dict[str, Any]], ax: Axes | None = None, *, unit: str = "") -> Axes:
     """Test RMSE of the lesson's rows: bars are means over seeds, dots the seeds, diamonds the published numbers.
 
     Args:
@@ -134,11 +139,10 @@ def _print_value(ax: Axes, x: float, y: float, text: str) -> None:
 
 
 def _name_bars(ax: Axes, names: list[str], unit: str) -> None:
-    # A "$" would start mathematics in matplotlib.
-    ax.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
+    ax.set_yticks(range(len(names)), [plain_name(name) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.margins(x=0.25)  # room for the numbers
-    ax.set_xlabel(f"RMSE{f' ({unit})' if unit else ''}")
+    ax.set_xlabel(with_unit("RMSE", unit))
     ax.grid(axis="x", alpha=0.3)
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -19,30 +19,50 @@ SHOWN = 5
 LONGEST_NAME = 40
 
 
-def series_table(exam: Record) -> Table | None:
-    """The series on which the entry gains and loses most beside the model that reads no window; None where none is.
+def extremes(exam: Record) -> list[tuple[str, float, float, float] | None]:
+    """The series on which the entry gains and loses most beside the model that reads no window.
 
-    Errors are test RMSE in the unit of each series, and gain is by how much that of the second is undercut.
+    Returns:
+        name, sd, test RMSE of the second and of the first, in the unit of the series; from the greatest gain on. None
+        stands for those in between. Nothing where no two are compared.
     """
     of_series = exam.get("series")
     if not of_series or not of_series["compared"]:
-        return None
-    first, second = of_series["compared"]["first"], of_series["compared"]["second"]
-    one, other = (of_series["entries"][name]["test_rmse"] for name in (first, second))
-    known = [k for k in range(len(of_series["names"])) if one[k] is not None and other[k]]
+        return []
+    names, sd = of_series["names"], of_series["sd"]
+    one, other = (of_series["entries"][of_series["compared"][k]]["test_rmse"] for k in ("first", "second"))
+    known = [k for k in range(len(names)) if one[k] is not None and other[k]]
     ranked = sorted(known, key=lambda k: one[k] / other[k])
     shown = ranked if len(ranked) <= 2 * SHOWN else [*ranked[:SHOWN], None, *ranked[-SHOWN:]]
+    return [None if k is None else (show_name(names[k]), sd[k], other[k], one[k]) for k in shown]
+
+
+def series_table(exam: Record) -> Table | None:
+    """The best and worst series (see `extremes`), with the share of the second's error that the first saves."""
+    rows = extremes(exam)
+    if not rows:
+        return None
+    of_series = exam["series"]
+    first, second = of_series["compared"]["first"], of_series["compared"]["second"]
     unit = f", {of_series['unit']}" if of_series["unit"] else ""
     title = f"{first} beside {second}: best and worst series (test RMSE{unit})"
     table = new_table(title, of_series["column"], "sd", second, first, "gain")
     table.columns[0].justify = "left"
-    for k in shown:
-        if k is None:
-            table.add_row("...")
-            continue
-        errors = (show_mean([value]) for value in (of_series["sd"][k], other[k], one[k]))
-        table.add_row(escape(show_name(of_series["names"][k])), *errors, f"{1 - one[k] / other[k]:+.0%}")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in series_cells(row)))
     return table
+
+
+def series_cells(row: tuple[str, float, float, float] | None) -> tuple[str, ...]:
+    """A line of `extremes`, for people.
+
+    >>> series_cells(("north", 2.0, 1.0, 0.75)), series_cells(None)[0]
+    (('north', '2.000', '1.000', '0.750', '+25%'), '...')
+    """
+    if row is None:
+        return ("...", "", "", "", "")
+    name, sd, other, one = row
+    return (name, *(show_mean([value]) for value in (sd, other, one)), f"{1 - one / other:+.0%}")
 
 
 def show_name(name: str) -> str:

@@ -71,9 +71,9 @@ def exam_table(exam: Record) -> Table:
             show_mean(entry["val_rmse"]),
             show_mean(entry["test_rmse"]),
             show_errors_range(entry["test_rmse"]),
-            *([show_errors_range([_fmean(fold["test_rmse"]) for fold in entry["folds"]])] if folds else []),
-            show_mean([_fmean(entry["test_mae"])]),
-            _show_bias(entry),
+            *([show_errors_range([mean_of(fold["test_rmse"]) for fold in entry["folds"]])] if folds else []),
+            show_mean([mean_of(entry["test_mae"])]),
+            show_bias(entry),
             f"{entry['test_skill']:+.2f}" if entry["test_skill"] is not None else "",
             VERDICTS.get(entry["verdict"], entry["verdict"]),
         )
@@ -124,13 +124,14 @@ def show_range(numbers: Sequence[int]) -> str:
     return f"{min(numbers)} .. {max(numbers)}" if min(numbers) < max(numbers) else str(numbers[0])
 
 
-def _fmean(values: Errors) -> float | None:
+def mean_of(values: Errors) -> float | None:
+    """The mean over seeds; None if one failed."""
     return None if None in values else fmean(v for v in values if v is not None)
 
 
-def _show_bias(entry: Record) -> str:
+def show_bias(entry: Record) -> str:
     """With its sign, and as many digits as the error has; nothing for a failed entry."""
-    bias, error = _fmean(entry["test_bias"]), _fmean(entry["test_rmse"])
+    bias, error = mean_of(entry["test_bias"]), mean_of(entry["test_rmse"])
     if bias is None or error is None:
         return ""
     return f"{bias:+.3f}" if error == 0 or error >= SMALL else f"{bias:+.2g}"

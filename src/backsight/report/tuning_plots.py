@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from backsight.report.plots import TEST, TRAIN, VALIDATION, new_axis
+from backsight.report.charts.draw import new_axis
+from backsight.report.plots import TEST, TRAIN, VALIDATION
 
 #: Colour of what was given up.
 GIVEN_UP = "#888888"

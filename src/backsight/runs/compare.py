@@ -1,182 +1,29 @@
 """One comparison: every entry and seed fitted, all of them examined on the same days."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from pathlib import Path
 from time import perf_counter
 
-import numpy as np
-import pandas as pd
-
-from backsight.errors import Interrupted, RecipeError
-from backsight.evaluation.ensemble import base_entry, with_ensembles
-from backsight.evaluation.exam import Exam, Part
-from backsight.evaluation.forecasts import FOLD
-from backsight.evaluation.judge import Judge
-from backsight.evaluation.panel_exam import Cut, PanelExam
-from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, entry_names, make_sheet
-from backsight.evaluation.significance import Paired, holm
-from backsight.models.network import Network
-from backsight.models.registry import simplicity
-from backsight.runs.entry import Entry
-from backsight.runs.fit import Fitted, predict_every_origin
+from backsight.evaluation.panel_exam import Cut
+from backsight.runs.comparison import Comparison
+from backsight.runs.elsewhere import carry_out_elsewhere
+from backsight.runs.fit import Fitted
+from backsight.runs.folder import RunFolder, run_in
 from backsight.runs.jobs import Outcome, carry_out
-from backsight.runs.openings import Openings, note_opening
+from backsight.runs.openings import note_opening
+from backsight.runs.piece import Piece
+from backsight.runs.pools import THREADS, Backend, BackendName
 from backsight.runs.progress import Progress, Silent
+from backsight.runs.sit import finished_folds, sit_all
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.series.panel import Panel
 from backsight.series.series import Series
-from backsight.series.source import one_series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split
 
-BOTH: tuple[Part, ...] = ("validation", "test")
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """What a comparison found.
-
-    Attributes:
-        study: what was asked.
-        fitted: one an entry and seed that was finished, entry by entry; in a backtest, those of the latest fold.
-        forecasts: of every one of them, and of the ensemble of each entry's seeds, on validation and test; see
-            `evaluation.forecasts`, and of many series `evaluation.panel_forecasts`.
-        seconds: that all of it took.
-        interrupted: whether Ctrl-C ended it before every fit was done.
-        openings: how often these test days have been opened; None where that is not noted.
-    """
-
-    study: Study
-    fitted: tuple[Fitted, ...]
-    forecasts: Forecasts
-    seconds: float
-    interrupted: bool = False
-    openings: Openings | None = None
-
-    @property
-    def series(self) -> Series | Panel:
-        """The data."""
-        return self.study.series
-
-    @property
-    def exam(self) -> Exam | PanelExam:
-        """Target, horizon and days; of a backtest, the latest fold's."""
-        return self.study.exam
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """What was compared."""
-        return self.study.entries
-
-    @cached_property
-    def judge(self) -> Judge:
-        """Leaderboard, tie groups, verdicts and paired tests."""
-        names = entry_names(self.forecasts)
-        entry = {name: self.entry(name) for name in names}
-        return Judge(
-            self.forecasts,
-            self.exam.overlap,
-            floors=[name for name in names if not entry[name].recipe.reads_window],
-            simple=[name for name in names if not isinstance(entry[name].recipe, Network)],
-        )
-
-    @property
-    def leaderboard(self) -> pd.DataFrame:
-        """Tie groups, and entries in each by mean validation RMSE over seeds; see `evaluation.judge`."""
-        return self.judge.leaderboard
-
-    @property
-    def recommended(self) -> str:
-        """The simplest of the entries that are as good as the best one on validation; see `Judge.as_good_as_best`.
-
-        Simple is what comes first in the registry; among those of one model the shortest lookback, then the fewest
-        features, then one model rather than an ensemble. If all have failed, the first.
-        """
-        return min(self.judge.as_good_as_best or self.leaderboard["entry"].tolist(), key=self._complexity)
-
-    @cached_property
-    def findings(self) -> Mapping[str, Paired]:
-        """The paired tests on the test days that answer what everybody asks, adjusted together by Holm's method.
-
-        By question: "recommended" (the recommended entry less the best one), "network" (the best network less the
-        best simple model) and "best" (the best entry less the best simple model); what was chosen was chosen on
-        validation.
-        """
-        board = self.leaderboard
-        finite = set(self.judge.losses("test").columns)
-        alive = [name for name in board.sort_values("val_rmse")["entry"] if name in finite]
-        networks = [name for name in alive if isinstance(self.entry(name).recipe, Network)]
-        simple = next((name for name in alive if name not in networks), None)
-        asked = {
-            "recommended": (self.recommended, next(iter(alive), None)),
-            "network": (next(iter(networks), None), simple),
-            "best": (next(iter(alive), None), simple),
-        }
-        pairs: dict[str, tuple[str, str]] = {}
-        for question, (one, other) in asked.items():
-            if one not in finite or other not in finite or base_entry(str(one)) == base_entry(str(other)):
-                continue
-            if {one, other} not in map(set, pairs.values()):
-                pairs[question] = (str(one), str(other))
-        return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
-
-    def paired(self, first: str, second: str, part: Part = "test") -> Paired:
-        """The difference between two entries, by paired tests; see `evaluation.significance`.
-
-        Raises:
-            ExamError: there is no such entry, or it failed.
-        """
-        return self.judge.paired(first, second, part)
-
-    def entry(self, name: str) -> Entry:
-        """The entry of that name; of an ensemble, the one whose seeds it averages.
-
-        Raises:
-            RecipeError: there is none.
-        """
-        return self.members(name)[0].entry
-
-    @property
-    def histories(self) -> pd.DataFrame:
-        """Training curves of the networks; see `history_rows`."""
-        return history_rows(self.fitted)
-
-    def members(self, entry: str) -> list[Fitted]:
-        """The fitted seeds of an entry, or of an ensemble.
-
-        Raises:
-            RecipeError: no entry of that name was finished.
-        """
-        members = [f for f in self.fitted if f.entry.name == base_entry(entry)]
-        if not members:
-            names = ", ".join(dict.fromkeys(f.entry.name for f in self.fitted))
-            raise RecipeError(f"There is no entry {entry!r}. The entries are {names}.")
-        return members
-
-    def _complexity(self, name: str) -> tuple[int, int, int, bool]:
-        entry = self.entry(name)
-        return (simplicity(entry.recipe), entry.lookback, len(entry.features), name != entry.name)
-
-    def predict(self, series: Series | Panel | None = None, entry: str | None = None) -> pd.DataFrame:
-        """The mean forecast of an entry's seeds at every origin of a series, the last one included.
-
-        Args:
-            series: with the same columns; the compared one without it.
-            entry: its name; the first of the leaderboard without it.
-
-        Returns:
-            one row a forecast: origin, lead, time, actual (NaN after the end), predicted. The last
-            `horizon` rows forecast what follows the series. Of many series the first column, series, says of which.
-
-        Raises:
-            RecipeError: no such entry.
-            ColumnError: the series lacks a column.
-        """
-        name = entry or str(self.leaderboard["entry"].iloc[0])
-        return predict_every_origin(self.members(name), series or self.series)
+NOTHING_LOST: Mapping[Piece, str] = {}
 
 
 def compare(
@@ -198,7 +45,10 @@ def compare(
     dropout: Sequence[float] = (),
     baselines: bool = True,
     skip_short: bool = False,
+    out: Path | str | None = None,
     workers: int | None = None,
+    backend: BackendName = "threads",
+    cluster: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Put models at several lookbacks through one exam.
@@ -227,13 +77,17 @@ def compare(
             exam too, as they should.
         skip_short: of many series, whether to leave those out that are too short for what is asked, or whose target is
             constant, instead of an error.
+        out: a run folder that keeps every fit; with the same arguments a comparison that was ended goes on there.
         workers: fits at a time; one a core without it.
+        backend: where fits are carried out: "threads" of this process, "processes" of this machine, or the workers of
+            "dask" or "ray". The numbers are the same.
+        cluster: the address of a Dask or Ray cluster that is running; without it one is started on this machine.
         progress: told what happens.
 
     Raises:
         ColumnError: no such target, or a glob that fits nothing.
         RecipeError: no such model or setting.
-        SettingError: a number outside its range.
+        SettingError: a number outside its range, or a folder that holds another run.
         WindowError: the series is too short.
 
     >>> import backsight
@@ -261,89 +115,53 @@ def compare(
         baselines=baselines,
         skip_short=skip_short,
     )
-    return examine(study, workers, progress)
+    with run_in(out, "compare", study) as run:
+        return examine(study, workers, progress, run, Backend(backend, cluster))
 
 
-def examine(study: Study, workers: int | None = None, progress: Progress | None = None) -> Comparison:
+def examine(
+    study: Study,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    run: RunFolder | None = None,
+    backend: Backend = THREADS,
+) -> Comparison:
     """Fit every entry and seed, then open the test days once, for all that were finished.
+
+    Args:
+        study: what is asked.
+        workers: fits at a time; one a core without it.
+        progress: told what happens.
+        run: keeps every fit, and has those of earlier.
+        backend: where fits are carried out.
 
     Raises:
         Interrupted: Ctrl-C came before a single fit was finished.
         BacksightError: whatever a fit raised.
     """
     began = perf_counter()
-    outcome = carry_out(study.jobs(), workers, progress or Silent())
-    return conclude(study, outcome, perf_counter() - began)
+    progress = progress or Silent()
+    lost = NOTHING_LOST
+    if backend == THREADS:
+        outcome = carry_out(study.jobs(run), workers, progress)
+    else:
+        outcome, lost = carry_out_elsewhere(study, backend, workers, progress, run)
+    return conclude(study, outcome, perf_counter() - began, run, lost)
 
 
-def conclude(study: Study, outcome: Outcome[Fitted], seconds: float) -> Comparison:
+def conclude(
+    study: Study,
+    outcome: Outcome[Fitted],
+    seconds: float,
+    run: RunFolder | None = None,
+    lost: Mapping[Piece, str] = NOTHING_LOST,
+) -> Comparison:
     """Open the test days, once, and gather the forecasts of all that was finished.
 
     Raises:
         Interrupted: nothing was.
     """
-    folds = [_finished(study, outcome.results[k :: len(study.exams)]) for k in range(len(study.exams))]
-    # A seed that Ctrl-C kept from one fold sits the exam in none: all entries have the same keys.
-    whole = set.intersection(*({(f.entry.name, f.seed) for f in fitted} for fitted in folds))
-    folds = [[f for f in fitted if (f.entry.name, f.seed) in whole] for fitted in folds]
-    if not whole:
-        raise Interrupted
-    openings = note_opening(study)
-    forecasts = _sit_all(study, folds)
-    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings)
-
-
-def _sit_all(study: Study, folds: list[list[Fitted]]) -> Forecasts:
-    """What the fits of each fold forecast, and their ensembles."""
-    if isinstance(study.series, Panel) and isinstance(study.exam, PanelExam):
-        return _sit_many(study.series, study.exam, folds[0]).with_ensembles()
-    exams = [*study.earlier, study.one_exam]
-    tables = [_sit(one_series(study.series), exam, of) for exam, of in zip(exams, folds, strict=True)]
-    if study.earlier:
-        tables = [table.assign(**{FOLD: fold}) for fold, table in enumerate(tables, start=1)]
-    return with_ensembles(pd.concat(tables, ignore_index=True))
-
-
-def _finished(study: Study, results: Iterable[Iterable[Fitted | None]]) -> list[Fitted]:
-    """The fits of one fold that were finished, entry by entry."""
-    place = {entry.name: i for i, entry in enumerate(study.entries)}
-    fits = (f for of_job in results for f in of_job if f is not None)
-    return sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
-
-
-def _sit(series: Series, exam: Exam, fitted: Iterable[Fitted]) -> pd.DataFrame:
-    """Forecasts rows of both parts of an exam."""
-    return pd.concat([f.sit(series, exam, part) for f in fitted for part in BOTH], ignore_index=True)
-
-
-def _sit_many(panel: Panel, exam: PanelExam, fitted: Iterable[Fitted]) -> PanelForecasts:
-    """Forecasts of both parts of an exam of many series."""
-    sheets = {part: make_sheet(panel, exam, part) for part in BOTH}
-    origins = np.concatenate([exam.origins(part) for part in BOTH])
-    first = len(exam.origins(BOTH[0]))
-    predicted = {(f.entry.name, f.seed): f.predict(panel, origins) for f in fitted}
-    answers = {member: dict(zip(BOTH, (p[:first], p[first:]), strict=True)) for member, p in predicted.items()}
-    return PanelForecasts(panel.ids, sheets, answers)
-
-
-def history_rows(fitted: Iterable[Fitted]) -> pd.DataFrame:
-    """Training curves: one row an epoch with entry, seed, epoch, train_rmse, val_rmse, kept."""
-    tables = []
-    for f in fitted:
-        if (history := f.forecaster.history) is None:
-            continue
-        epochs = range(1, history.epochs + 1)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "entry": f.entry.name,
-                    "seed": f.seed,
-                    "epoch": epochs,
-                    "train_rmse": history.train_rmse,
-                    "val_rmse": history.val_rmse,
-                    "kept": [epoch == history.kept_epoch for epoch in epochs],
-                }
-            )
-        )
-    empty = pd.DataFrame(columns=["entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"])
-    return pd.concat(tables, ignore_index=True) if tables else empty
+    folds = finished_folds(study, outcome.results)
+    openings = note_opening(study) if run is None else run.open_test_days()
+    forecasts = sit_all(study, folds)
+    return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings, lost)

@@ -15,7 +15,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -93,14 +93,15 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def finished_together(folder: Path) -> Iterator[Path]:
+def finished_together(folder: Path, names: Collection[str]) -> Iterator[Path]:
     """A folder to write files into that are put in place, durably, when all of them are finished.
 
     Each is whole or as it was before. They are renamed one after another: a kill between two leaves new ones beside
-    old ones, and whoever needs them to belong together says so in a file that is written after them.
+    old ones, and whoever needs them to belong together says so in the last one, or in one that is written later.
 
     Args:
         folder: where they go; it is there.
+        names: of the files, in the order in which they get there; with a folder before it if one goes into that.
 
     Raises:
         SettingError: one can't be written or put in place.
@@ -110,17 +111,18 @@ def finished_together(folder: Path) -> Iterator[Path]:
         os.mkdir(stage)  # noqa: PTH102
         try:
             yield stage
-            written = sorted(stage.iterdir())
-            for path in written:
-                _flush_file(path)
-            for path in written:
-                os.replace(path, folder / path.name)  # noqa: PTH105
-        except BaseException:
+            for name in names:
+                _flush_file(stage / name)
+            for name in names:
+                place = folder / name
+                if place.parent != folder:
+                    make_folder(place.parent)
+                os.replace(stage / name, place)  # noqa: PTH105
+            for parent in dict.fromkeys((folder / name).parent for name in names):
+                flush_folder(parent)
+        finally:
             with suppress(OSError):
                 _remove_tree(stage)
-            raise
-        os.rmdir(stage)  # noqa: PTH106
-        flush_folder(folder)
 
 
 def sweep(folder: Path) -> None:

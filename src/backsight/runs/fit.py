@@ -1,15 +1,16 @@
 """The unit of work: one entry, with one seed or several at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from backsight.errors import WindowError
 from backsight.evaluation.exam import Exam, Part
-from backsight.evaluation.forecasts import forecast_rows
+from backsight.evaluation.forecasts import BAND, forecast_rows
 from backsight.evaluation.panel_exam import PanelExam
 from backsight.evaluation.panel_forecasts import named
 from backsight.models.each import EachForecaster, fit_each
@@ -18,8 +19,9 @@ from backsight.runs.entry import Entry
 from backsight.series.frequency import times_after
 from backsight.series.panel import Panel
 from backsight.series.series import Series
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.plan import Plan
-from backsight.vocabulary import Origins, Outputs
+from backsight.vocabulary import Band, Origins, Outputs
 from backsight.windows.many import alike, drawn, fit_panel_view, in_units
 from backsight.windows.scaling import ScaleName
 from backsight.windows.windows import View, ViewOptions, fit_view
@@ -52,11 +54,35 @@ class Fitted:
             return self.forecaster.predict(windows)
         return in_units(windows, self.forecaster.predict(alike(windows)))
 
+    def predict_band(self, series: Series | Panel, origins: Origins) -> Band | None:
+        """What the forecaster says itself that an actual lies between, in the target's unit; None if nothing."""
+        windows = self.view.show(series, origins)
+        if not self.entry.recipe.reads_window:
+            return None
+        band = self.forecaster.predict_band(alike(windows))
+        return None if band is None else (in_units(windows, band[0]), in_units(windows, band[1]))
+
     def sit(self, series: Series, exam: Exam, part: Part) -> pd.DataFrame:
         """Forecasts rows of one part of an exam."""
         windows = self.view.show(series, exam.origins(part))
         predicted = self.forecaster.predict(windows)
-        return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part)
+        band = self.forecaster.predict_band(windows)
+        return forecast_rows(windows, predicted, entry=self.entry.name, seed=self.seed, part=part, band=band)
+
+
+class Fit(Protocol):
+    """Fits one entry with each of these seeds, going on from a checkpoint if there is one."""
+
+    def __call__(
+        self, seeds: Sequence[int], on_epoch: OnSeedEpoch, checkpoints: Checkpoints | None = None
+    ) -> list[Fitted]: ...
+
+
+class Keeper(Protocol):
+    """Keeps finished pieces: gives those it has, and has the others fitted."""
+
+    def fit(self, fit: Fit, entry: str, fold: int, seeds: Sequence[int], on_epoch: OnSeedEpoch) -> list[Fitted]:
+        """The pieces of an entry, for one exam, with these seeds."""
 
 
 def fit_entry(
@@ -67,8 +93,9 @@ def fit_entry(
     scale: ScaleName,
     seeds: Sequence[int],
     on_epoch: OnSeedEpoch,
+    checkpoints: Checkpoints | None = None,
 ) -> list[Fitted]:
-    """Fit one entry with each of these seeds: a pure function of its arguments.
+    """Fit one entry with each of these seeds: a pure function of its arguments, wherever it goes on from.
 
     Of many series there is one model, which learns from targets in a unit that all share; a recipe that reads no window
     is fitted to each series by itself.
@@ -87,7 +114,7 @@ def fit_entry(
     if learn.blocks is not None and not recipe.reads_window:
         forecasters = [fit_each(recipe, learn, check, plan, seed) for seed in seeds]
     else:
-        forecasters = recipe.fit_together(alike(learn), alike(check), plan, seeds, on_epoch)
+        forecasters = recipe.fit_together(alike(learn), alike(check), plan, seeds, on_epoch, checkpoints)
     share = (perf_counter() - began) / len(seeds)
     return [
         Fitted(entry, seed, view, forecaster, len(learn), share)
@@ -108,8 +135,9 @@ def predict_every_origin(members: list[Fitted], series: Series | Panel) -> pd.Da
     """The mean forecast of several seeds at every origin of a series, or of each of many, the last one included.
 
     Returns:
-        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted; and before them,
-        of many series, series.
+        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted; low and high if
+        the forecasters say them; and seed_sd, the standard deviation over seeds (NaN for a single one). Of many series
+        the first column, series, says of which.
 
     Raises:
         WindowError: a series is too short to look back on.
@@ -117,8 +145,7 @@ def predict_every_origin(members: list[Fitted], series: Series | Panel) -> pd.Da
     if isinstance(series, Panel):
         return _predict_every_series(members, series)
     origins = _every_origin(members, series, max(m.forecaster.steps_back for m in members))
-    predicted = np.mean([m.predict(series, origins) for m in members], axis=0)
-    return _forecast_rows(members[0].view, series, origins, predicted)
+    return _forecast_rows(members[0].view, series, origins, _said(members, series, origins))
 
 
 def _predict_every_series(members: list[Fitted], panel: Panel) -> pd.DataFrame:
@@ -130,11 +157,11 @@ def _predict_every_series(members: list[Fitted], panel: Panel) -> pd.DataFrame:
     origins = [_every_origin(members, series, back) for series, back in zip(panel.each(), backs, strict=True)]
     starts = panel.blocks.bounds[:-1]
     stacked = np.concatenate([of + start for of, start in zip(origins, starts, strict=True)]).astype(np.int32)
-    predicted = np.mean([m.predict(panel, stacked) for m in members], axis=0)
     cuts = np.cumsum([len(of) for of in origins])[:-1]
+    said = {name: np.split(values, cuts) for name, values in _said(members, panel, stacked).items()}
     tables = [
-        _forecast_rows(members[0].view, series, of, forecasts)
-        for series, of, forecasts in zip(panel.each(), origins, np.split(predicted, cuts), strict=True)
+        _forecast_rows(members[0].view, series, of, {name: values[place] for name, values in said.items()})
+        for place, (series, of) in enumerate(zip(panel.each(), origins, strict=True))
     ]
     rows = pd.concat(tables, ignore_index=True)
     names = named(panel.ids, np.repeat(np.arange(len(tables)), [len(t) for t in tables]))
@@ -149,7 +176,17 @@ def _every_origin(members: list[Fitted], series: Series, steps_back: int) -> Ori
     return np.arange(back - 1, len(series), dtype=np.int32)
 
 
-def _forecast_rows(view: View, series: Series, origins: Origins, predicted: Outputs) -> pd.DataFrame:
+def _said(members: list[Fitted], series: Series | Panel, origins: Origins) -> dict[str, Outputs]:
+    """What several seeds say together, each of shape (windows, horizon); see `predict_every_origin`."""
+    of_seeds = np.array([m.predict(series, origins) for m in members])
+    bands = [m.predict_band(series, origins) for m in members]
+    said = [band for band in bands if band is not None]
+    ends = np.mean(said, axis=0) if len(said) == len(members) else ()
+    spread = np.std(of_seeds, axis=0, ddof=1) if len(members) > 1 else np.full(of_seeds[0].shape, np.nan)
+    return {"predicted": np.mean(of_seeds, axis=0), **dict(zip(BAND, ends, strict=False)), "seed_sd": spread}
+
+
+def _forecast_rows(view: View, series: Series, origins: Origins, said: Mapping[str, Outputs]) -> pd.DataFrame:
     times = series.times.append(times_after(series.times, view.horizon))
     actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
     rows = (origins[:, None] + np.arange(1, view.horizon + 1)).ravel()
@@ -159,6 +196,6 @@ def _forecast_rows(view: View, series: Series, origins: Origins, predicted: Outp
             "lead": np.tile(np.arange(1, view.horizon + 1), len(origins)),
             "time": times[rows],
             "actual": actual[rows],
-            "predicted": predicted.ravel(),
+            **{name: values.ravel() for name, values in said.items()},
         }
     )

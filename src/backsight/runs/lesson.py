@@ -13,9 +13,11 @@ from backsight.evaluation.leaderboard import seed_scores
 from backsight.models.recipe import OnSeedEpoch, Recipe
 from backsight.models.recurrent import Recurrent
 from backsight.models.registry import RECIPES, recipe_name
-from backsight.runs.compare import Comparison, conclude, history_rows
+from backsight.runs.compare import conclude
+from backsight.runs.comparison import Comparison
 from backsight.runs.entry import Entry, make_entries
 from backsight.runs.fit import Fitted, fit_entry
+from backsight.runs.histories import history_rows
 from backsight.runs.jobs import Job, Outcome, carry_out
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import Study
@@ -102,7 +104,7 @@ class Lesson:
 
     @property
     def histories(self) -> pd.DataFrame:
-        """Training curves of the lesson's rows; see `history_rows`."""
+        """Training curves of the lesson's rows; see `runs.histories`."""
         return history_rows(f for result in self.rows for f in result.fitted)
 
     @property

@@ -9,7 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from backsight.runs.durable import sweep, told, write_whole
 #: What lies in a folder that is worked on: the lock, and a note of who holds it, for people.
 LOCK, WORKER = ".worker.lock", ".worker.json"
 
-#: Between two looks at a lock that somebody else holds, in seconds; an append takes a tenth of that.
+#: Between two looks at a lock that somebody else holds, in seconds; an append takes less.
 POLL = 0.002
 
 #: How long a file is waited for, in seconds.
@@ -70,18 +70,17 @@ def in_turn(path: Path) -> Iterator[None]:
         yield
 
 
-def _hold(path: Path, seconds: float) -> FileLock | None:
-    """The lock, held; None if somebody else has it."""
+def _hold(path: Path, seconds: float) -> AbstractContextManager[object] | None:
+    """The lock, held until what is returned is left; None if somebody else has it."""
     if not path.parent.is_dir():  # filelock would make it
         raise SettingError(f"There is no folder {path.parent}.")
     # Not of one thread: a generator may be closed by another.
     lock = FileLock(path, thread_local=False)
     with told(path, "locked"):
         try:
-            lock.acquire(timeout=seconds, poll_interval=POLL)
+            return lock.acquire(timeout=seconds, poll_interval=POLL)
         except Timeout:
             return None
-    return lock
 
 
 def _worker(folder: Path) -> str:
@@ -89,7 +88,7 @@ def _worker(folder: Path) -> str:
     try:
         worker = json.loads((folder / WORKER).read_bytes())
         return f"process {worker['process']} on {worker['host']} since {worker['since']}"
-    except (OSError, ValueError, KeyError, TypeError):  # not written yet
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not written yet
         return "another process"
 
 

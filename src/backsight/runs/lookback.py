@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,11 @@ from backsight.evaluation.lookback import Choice, LookbackCurves, Point
 from backsight.evaluation.panel_exam import Cut
 from backsight.evaluation.panel_forecasts import of_entries
 from backsight.models.registry import recipe_name, simplicity
-from backsight.runs.compare import Comparison, examine
+from backsight.runs.compare import examine
+from backsight.runs.comparison import Comparison
+from backsight.runs.folder import RunFolder, run_in
 from backsight.runs.progress import Progress
-from backsight.runs.study import Model, by_shares, make_study
+from backsight.runs.study import Model, Study, by_shares, make_study
 from backsight.series.panel import Panel
 from backsight.series.series import Series
 from backsight.training.plan import Plan
@@ -98,6 +102,7 @@ def lookback_curve(
     calendar: bool = False,
     baselines: bool = True,
     skip_short: bool = False,
+    out: Path | str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Lookbacks:
@@ -110,7 +115,7 @@ def lookback_curve(
         target: the column to forecast.
         lookback: numbers of steps; without it, see `usual_lookbacks`.
         features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines,
-            skip_short, workers, progress: as in `compare`.
+            skip_short, out, workers, progress: as in `compare`.
 
     Raises:
         WindowError: a lookback is too long for the series; the message names the longest possible.
@@ -123,12 +128,12 @@ def lookback_curve(
     >>> found.recommended, found.choices["ridge"].tied
     ('ridge_1', ('ridge_1', 'ridge_3', 'ridge_7'))
     """
-    study = make_study(
+    study = make_lookback_study(
         series,
         target,
         features=features,
         models=models,
-        lookback=_usual_of(series, split, folds, window) if lookback is None else lookback,
+        lookback=lookback,
         horizon=horizon,
         stride=stride,
         seeds=seeds,
@@ -141,9 +146,45 @@ def lookback_curve(
         baselines=baselines,
         skip_short=skip_short,
     )
+    with run_in(out, "lookback", study) as run:
+        return examine_lookbacks(study, workers, progress, run)
+
+
+def make_lookback_study(
+    series: Series | Panel,
+    target: str,
+    *,
+    lookback: Iterable[int] | None = None,
+    split: Split | Cut | None = None,
+    folds: int = 1,
+    window: Window = "expanding",
+    **options: Any,
+) -> Study:
+    """What `lookback_curve` asks; arguments and errors are its own."""
+    steps = _usual_of(series, split, folds, window) if lookback is None else lookback
+    study = make_study(series, target, lookback=steps, split=split, folds=folds, window=window, **options)
     if not any(entry.recipe.reads_window for entry in study.entries):
         raise RecipeError("None of these models reads a window, so none has a lookback. Add one that does, as ridge.")
-    found = examine(study, workers, progress)
+    return study
+
+
+def examine_lookbacks(
+    study: Study, workers: int | None = None, progress: Progress | None = None, run: RunFolder | None = None
+) -> Lookbacks:
+    """The curves of a study; see `runs.compare.examine`.
+
+    Raises:
+        Interrupted: Ctrl-C came before a single point of a curve was finished.
+    """
+    return as_lookbacks(examine(study, workers, progress, run))
+
+
+def as_lookbacks(found: Comparison) -> Lookbacks:
+    """The curves of a comparison.
+
+    Raises:
+        Interrupted: it has not a single point of a curve.
+    """
     if not any(f.entry.recipe.reads_window for f in found.fitted):
         raise Interrupted
     return Lookbacks(found)

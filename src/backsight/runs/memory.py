@@ -1,6 +1,6 @@
 """Memory profiles: entries fitted, and then asked how far back they look."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from backsight.errors import Interrupted, RecipeError, SettingError
 from backsight.evaluation.memory import SeedMemory, carrying_lags, occlude, other_windows, truncate
 from backsight.models.recipe import OnSeedEpoch
 from backsight.runs.entry import Entry
-from backsight.runs.fit import Fitted, fit_entry
+from backsight.runs.fit import Fitted, Keeper
 from backsight.runs.jobs import Job, carry_out
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import NETWORKS, Model, Study, make_study
@@ -169,9 +169,16 @@ workers, progress: as in `compare`.
 
 
 def profile_study(
-    study: Study, *, draws: int = DRAWS, workers: int | None = None, progress: Progress | None = None
+    study: Study,
+    *,
+    draws: int = DRAWS,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    keeper: Keeper | None = None,
 ) -> MemoryProfile:
-    """Fit every entry and seed of a study, and see how far back it looks.
+    """Fit every entry and seed of a study, and see how far back it looks; of a backtest, as fitted for its last fold.
+
+    What a keeper has is not fitted again.
 
     Raises:
         RecipeError: an entry reads no window.
@@ -185,9 +192,10 @@ def profile_study(
         raise RecipeError(f"{blind[0]} reads no window, so there is no telling how far back in it it looks.")
     origins = spread_origins(study.exam.origins("validation"))
     others = other_windows(len(origins), draws)
+    of_last_fold = study.jobs(keeper)[len(study.exams) - 1 :: len(study.exams)]
     jobs = [
-        Job(job.name, job.recipe, job.seeds, partial(_fit_and_look, study, entry, origins, others))
-        for job, entry in zip(study.jobs(), study.entries, strict=True)
+        Job(job.name, job.recipe, job.seeds, partial(_fit_and_look, study, job.fit, origins, others))
+        for job in of_last_fold
     ]
     outcome = carry_out(jobs, workers, progress or Silent())
     entries = []
@@ -232,13 +240,13 @@ def look_back(fitted: Fitted, windows: Windows, others: NDArray[np.intp], spread
 
 def _fit_and_look(
     study: Study,
-    entry: Entry,
+    fit: Callable[[Sequence[int], OnSeedEpoch], Sequence[Fitted]],
     origins: Origins,
     others: NDArray[np.intp],
     seeds: Sequence[int],
     on_epoch: OnSeedEpoch,
 ) -> list[SeedMemory]:
-    fits = fit_entry(study.series, study.exam, entry, study.plan, study.scale, seeds, on_epoch)
+    fits = fit(seeds, on_epoch)
     windows = fits[0].view.show(study.series, origins)
     spread = windows.inputs[: study.one_exam.split.train.stop].std(axis=0, dtype=np.float64)
     return [look_back(fitted, windows, others, spread) for fitted in fits]

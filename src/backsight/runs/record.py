@@ -19,9 +19,10 @@ from backsight.models.breakdown import one_line, parameter_breakdown
 from backsight.models.network import NetworkForecaster
 from backsight.models.own import Own
 from backsight.models.registry import recipe_name, recipe_to_json
-from backsight.runs.compare import Comparison
+from backsight.runs.comparison import Comparison
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
+from backsight.runs.interval_record import intervals_record
 from backsight.runs.lesson import Lesson, RowResult
 from backsight.runs.lookback import Lookbacks
 from backsight.runs.series_record import series_record
@@ -48,6 +49,8 @@ def exam_record(comparison: Comparison) -> Record:
     like, `epochs` and `seconds` hold one value a seed; a model without randomness, and an ensemble, has one. An
     error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are
     the paired tests on the test days that were asked, adjusted together; see `evaluation.significance.Paired`.
+
+    `intervals` of an entry are how often they held test values; see `runs.interval_record`.
 
     In a backtest all of that is over all folds together. `folds` are their days, in an entry its errors in each, and
     in a pair how many the first one won. `lookback` tells of the best model that was tried at several, and is None
@@ -149,6 +152,7 @@ def _asked_record(comparison: Comparison, judge: Judge) -> Record:
         "openings": None if openings is None else asdict(openings),
         "floor": judge.floor,
         "baseline": judge.baseline,
+        "lost": [{"fit": str(piece), **piece._asdict(), "why": why} for piece, why in comparison.lost.items()],
     }
 
 
@@ -246,6 +250,7 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "verdict": line["verdict"],
         "against": line["against"],
         "parrot": None if parrot is None else _parrot_record(parrot),
+        "intervals": intervals_record(comparison.forecasts, name),
         "second_descents": [] if ensemble else _second_descents(members),
         **(_no_training(members) if ensemble else _training(members)),
     }

@@ -1,28 +1,34 @@
 """A study as a file, so that it can be carried out again: every fit gives the same bytes again."""
 
 import json
-from collections.abc import Collection, Mapping
+import platform
+from collections.abc import Collection
 from dataclasses import asdict, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from backsight.errors import DataError, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.panel_exam import PanelExam, target_scales
-from backsight.models.own import Own
+from backsight.models.own import Own, load_own
 from backsight.models.recipe import Recipe
 from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json
 from backsight.runs.entry import Entry
+from backsight.runs.identity import differences
 from backsight.runs.study import Study
 from backsight.series.panel import Panel
-from backsight.series.source import Source, fingerprint
+from backsight.series.series import Series, day
+from backsight.series.source import Source, column_fingerprints, fingerprint
 from backsight.training.plan import make_plan
 from backsight.windows.split import Split
 
 #: The file of a run that holds its study.
 STUDY_FILE = "run.json"
 #: Raised whenever what the file holds changes its meaning.
-VERSION = 1
+VERSION = 2
+#: Whose versions a fit's bytes depend on.
+LIBRARIES = ("backsight", "jax", "keras", "numpy", "scikit-learn", "scipy")
 
 Record = dict[str, Any]
 
@@ -37,19 +43,13 @@ def study_record(study: Study, source: Source | None = None) -> Record:
     return {
         "version": VERSION,
         "source": None if source is None else asdict(source),
-        "data": {
-            "name": study.series.name,
-            "rows": len(study.series),
-            "columns": list(study.series.columns),
-            "fingerprint": fingerprint(study.series),
-            **_series_record(study),
-        },
+        "data": data_record(study.series),
         "exam": {
             "target": exam.target,
             "horizon": exam.horizon,
             "stride": exam.stride,
             "gap": exam.gap,
-            **_splits_record(exam),
+            **_splits_record(study),
             **({"earlier": [_split_record(fold.split) for fold in study.earlier]} if study.earlier else {}),
         },
         "seeds": study.seeds,
@@ -59,37 +59,71 @@ def study_record(study: Study, source: Source | None = None) -> Record:
     }
 
 
-def read_study(folder: Path, entries: Collection[str] | None = None) -> Study:
+def data_record(series: Series | Panel) -> Record:
+    """What tells one series from another, or many from others."""
+    return {
+        "name": series.name,
+        "rows": len(series),
+        **({"series": len(series.ids)} if isinstance(series, Panel) else {}),
+        "first": day(series.times.min()),
+        "last": day(series.times.max()),
+        "columns": column_fingerprints(series),
+        "fingerprint": fingerprint(series),
+    }
+
+
+def run_record(kind: str, study: Study, source: Source | None) -> Record:
+    """What `run.json` holds: the study, for which command it was made, and what its bytes depend on beside it."""
+    versions = {name: version(name) for name in LIBRARIES}
+    pieces = sum(len(study.seeds_of(entry)) * len(study.exams) for entry in study.entries)
+    return {
+        "kind": kind,
+        "pieces": pieces,
+        "made_with": {**versions, "machine": platform.machine()},
+        **study_record(study, source),
+    }
+
+
+def identity(record: Record) -> Record:
+    """Of a `run_record` all but where the data lies and what was typed: runs that share it give the same bytes."""
+    return {name: value for name, value in record.items() if name not in ("source", "command")}
+
+
+def read_study(folder: Path, entries: Collection[str] | None = None, *, functions: bool = False) -> Study:
     """The study of a run folder, with its data read again.
 
     Args:
         folder: that a comparison was written to.
-        entries: names of those to keep; all of them without it, but for functions of the user's, which no file
-            can hold.
+        entries: names of those to keep; all of them without it, but for functions of the user's.
+        functions: whether to import functions of the user's that were named as module:function, and to keep them.
 
     Raises:
         SettingError: the folder holds no study, or one of another version, or no such entry.
-        DataError: the data has changed since.
-        RecipeError: an entry that was asked for is a function of the user's.
+        DataError: the data has changed since; the message lists how.
+        RecipeError: an entry that was asked for is a function of the user's that is not to be imported, or can't be.
     """
-    record = _read(folder / STUDY_FILE)
+    return study_of(read_run_record(folder), folder, entries, functions=functions)
+
+
+def study_of(record: Record, folder: Path, entries: Collection[str] | None = None, *, functions: bool = False) -> Study:
+    """The study of a record; arguments and errors are those of `read_study`."""
     if record["source"] is None:
         raise SettingError(f"The run in {folder} does not say where its data came from: it was made in Python.")
     series = Source(**record["source"]).read()
     if isinstance(series, Panel):
-        series = series.without(record["data"]["skipped"])
-    if (found := fingerprint(series)) != record["data"]["fingerprint"]:
+        series = series.without(record["exam"].get("skipped", ()))
+    changed = differences(record["data"], data_record(series))
+    if changed:
         raise DataError(
-            f"{record['source']['data']} has changed since the run in {folder}: it had {record['data']['rows']} rows "
-            f"and the fingerprint {record['data']['fingerprint'][:12]}, and has {len(series)} and {found[:12]}. "
-            f"Compare anew."
+            f"{record['source']['data']} has changed since the run in {folder}: {', '.join(changed[:6])}. Bring the "
+            f"data back as it was, or compare anew in another folder."
         )
     of_exam = record["exam"]
-    chosen = _choose(record["entries"], entries, folder)
+    chosen = _choose(record["entries"], entries, folder, functions)
     plan, scale = make_plan(**record["plan"]), record["scale"]
     if isinstance(series, Panel):
         of_many = _panel_exam(series, of_exam)
-        return Study(series, of_many, chosen, record["seeds"], plan, scale, skipped=tuple(record["data"]["skipped"]))
+        return Study(series, of_many, chosen, record["seeds"], plan, scale, skipped=tuple(of_exam["skipped"]))
     *earlier, exam = (
         Exam(
             of_exam["target"],
@@ -103,19 +137,12 @@ def read_study(folder: Path, entries: Collection[str] | None = None) -> Study:
     return Study(series, exam, chosen, record["seeds"], plan, scale, tuple(earlier))
 
 
-def _series_record(study: Study) -> Record:
-    """Of many series how many there are, and which were left out."""
-    if not isinstance(study.series, Panel):
-        return {}
-    return {"series": len(study.series.ids), "skipped": list(study.skipped)}
-
-
-def _splits_record(exam: Exam | PanelExam) -> Record:
+def _splits_record(study: Study) -> Record:
     """The parts of a series by name, or of many a list by name, one of each: first row and the one after the last."""
-    if isinstance(exam, Exam):
-        return _split_record(exam.split)
-    records = [_split_record(one.split) for one in exam.exams]
-    return {part: [record[part] for record in records] for part in records[0]}
+    if isinstance(study.exam, Exam):
+        return _split_record(study.exam.split)
+    records = [_split_record(one.split) for one in study.exam.exams]
+    return {**{part: [record[part] for record in records] for part in records[0]}, "skipped": list(study.skipped)}
 
 
 def _panel_exam(panel: Panel, record: Record) -> PanelExam:
@@ -143,49 +170,73 @@ def _split(record: Record, gap: int) -> Split:
     return Split(train, validation, test, gap)
 
 
-def _read(path: Path) -> Record:
+def read_run_record(folder: Path) -> Record:
+    """What `run.json` of a folder holds.
+
+    Raises:
+        SettingError: there is none, or it is of another version.
+    """
+    path = folder / STUDY_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SettingError(
-            f"{path.parent} holds no run: there is no {path.name}. `backsight compare --out` makes one."
-        ) from error
-    except (OSError, ValueError) as error:
+        raise SettingError(f"{folder} holds no run: there is no {path.name}. `backsight compare` makes one.") from error
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingError(f"{path} can't be read as a run: {error}.") from error
     if not isinstance(record, dict) or record.get("version") != VERSION:
         raise SettingError(f"{path} is not a run of this version ({VERSION}). Make it anew with `backsight compare`.")
     return record
 
 
-def _choose(records: list[Record], names: Collection[str] | None, folder: Path) -> tuple[Entry, ...]:
+def _choose(records: list[Record], names: Collection[str] | None, folder: Path, functions: bool) -> tuple[Entry, ...]:
     by_name = {record["name"]: record for record in records}
     unknown = [name for name in names or () if name not in by_name]
     if unknown:
         raise SettingError(f"The run in {folder} has no entry {unknown[0]!r}; it has {', '.join(by_name)}.")
-    chosen = [r for name, r in by_name.items() if (name in names if names is not None else r["recipe"] is not None)]
-    own = [record["name"] for record in chosen if record["recipe"] is None]
-    if own:
+    chosen = [r for n, r in by_name.items() if (n in names if names is not None else functions or not _is_own(r))]
+    own = [record for record in chosen if _is_own(record)]
+    if own and not functions:
         raise RecipeError(
-            f"{own[0]} is a function of yours, which the run in {folder} can't hold. Name it, and the data."
+            f"{own[0]['name']} is a function of yours, which the run in {folder} can't hold. Name it, and the data."
         )
     if not chosen:
         raise SettingError(f"The run in {folder} has no entry that can be fitted again.")
     return tuple(_entry(record) for record in chosen)
 
 
+def _is_own(record: Record) -> bool:
+    return "function" in record["recipe"]
+
+
 def _entry_record(entry: Entry) -> Record:
     values: Record = {f.name: getattr(entry, f.name) for f in fields(entry)}
-    own = isinstance(entry.recipe, Own)
+    recipe = entry.recipe
+    of_own = {"function": recipe.name, "code": recipe.code} if isinstance(recipe, Own) else None
     return values | {
-        "model": recipe_name(entry.recipe),
-        "recipe": None if own else recipe_to_json(entry.recipe),
+        "model": recipe_name(recipe),
+        "recipe": of_own or recipe_to_json(recipe),
         "features": list(entry.features),
         "plan": None if entry.plan is None else asdict(entry.plan),
     }
 
 
-def _entry(record: Mapping[str, Any]) -> Entry:
+def _entry(record: Record) -> Entry:
     values = {f.name: record[f.name] for f in fields(Entry)}
-    recipe: Recipe = recipe_from_json(record["recipe"])
+    recipe = _own(record["recipe"]) if _is_own(record) else recipe_from_json(record["recipe"])
     plan = None if record["plan"] is None else make_plan(**record["plan"])
     return Entry(**{**values, "recipe": recipe, "features": tuple(record["features"]), "plan": plan})
+
+
+def _own(record: Record) -> Recipe:
+    """A function of the user's, imported again.
+
+    Raises:
+        RecipeError: it has no name to import it by, or its code has changed.
+    """
+    name = record["function"]
+    if ":" not in name:
+        raise RecipeError(f"{name} has no name to import it by. Call `compare` again with the same folder, in Python.")
+    recipe = load_own(name)
+    if recipe.code != record["code"]:
+        raise RecipeError(f"The code of {name} has changed since the run began. Compare anew in another folder.")
+    return recipe

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from math import inf, isfinite
+from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -21,11 +22,12 @@ from backsight.models.recipe import OnSeedEpoch
 from backsight.runs.jobs import Job, carry_out
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.proposals import ask, is_hopeless, quiet, start_study, tell
+from backsight.runs.saved import study_of, study_record
 from backsight.runs.search_log import Save
-from backsight.runs.search_space import Candidate
+from backsight.runs.search_space import Candidate, make_candidates
 from backsight.runs.study import Study, check_count
 from backsight.runs.trial import Conditions, Trial, run_trial
-from backsight.series.source import fingerprint, one_series
+from backsight.series.source import Source, fingerprint, one_series
 from backsight.training.events import EpochDone
 from backsight.windows.folds import folds_before_test
 from backsight.windows.split import Split
@@ -124,6 +126,30 @@ def identify(search: Search) -> dict[str, Any]:
         "scale": seen.scale,
         **asdict(search.study.plan),
     }
+
+
+def asked_record(search: Search, source: Source | None, minutes: float | None) -> dict[str, Any]:
+    """What brings a search back; see `search_again`."""
+    return {
+        "study": study_record(search.study, source),
+        "models": [candidate.name for candidate in search.candidates],
+        "lookback": list(dict.fromkeys(v.get("lookback", 1) for c in search.candidates for v in c.starts)),
+        "trials": search.trials,
+        "folds": len(search.folds),
+        "seed": search.seed,
+        "minutes": minutes,
+    }
+
+
+def search_again(asked: dict[str, Any], folder: Path, *, functions: bool = False) -> Search:
+    """The search that `asked_record` was given, with its data read again.
+
+    Raises:
+        SettingError, DataError, RecipeError: see `runs.saved.study_of`.
+    """
+    study = study_of(asked["study"], folder, functions=functions)
+    candidates = make_candidates(asked["models"], asked["lookback"], study.plan)
+    return make_search(study, candidates, trials=asked["trials"], folds=asked["folds"], seed=asked["seed"])
 
 
 @dataclass(frozen=True)

@@ -15,36 +15,53 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from backsight.errors import SettingError
+from backsight.runs.durable import make_folder, write_durably
+from backsight.runs.folder import JOURNAL, SEARCH
+from backsight.runs.identity import check_identity
 from backsight.runs.search_space import Candidate
 from backsight.runs.trial import Trial
 
 Identity = Mapping[str, Any]
 Save = Callable[[Trial], None]
 
-SEARCH, JOURNAL = "search.json", "trials.journal"
 
-
-def begin(folder: Path, identity: Identity) -> None:
+def begin(folder: Path, identity: Identity, asked: Identity) -> None:
     """Say in the folder what is searched for, or make sure that it says so already.
+
+    Args:
+        folder: made if it is not there.
+        identity: what trials depend on; see `runs.search.identify`.
+        asked: what brings the search back; see `runs.search.asked_record`. The latest asking counts.
 
     Raises:
         SettingError: the folder holds another search, or can't be written.
     """
     path = folder / SEARCH
-    try:
-        if path.exists():
-            check_identity(identity, json.loads(path.read_text(encoding="utf-8")), folder)
+    if path.exists():
+        begun = read_search(folder)
+        check_identity(identity, begun["identity"], folder, "search")
+        if begun["asked"] == asked:
             return
-        if (folder / JOURNAL).exists():
-            raise SettingError(f"{folder} holds trials, and no {SEARCH} that says of what. Name another --out.")
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(path)
-    except json.JSONDecodeError as error:
+    elif (folder / JOURNAL).exists():
+        raise SettingError(f"{folder} holds trials, and no {SEARCH} that says of what. Name another --out.")
+    make_folder(folder)
+    write_durably(path, (json.dumps({"identity": identity, "asked": asked}, indent=1) + "\n").encode())
+
+
+def read_search(folder: Path) -> dict[str, Any]:
+    """What `begin` wrote: `identity` and `asked`.
+
+    Raises:
+        SettingError: it can't be read.
+    """
+    path = folder / SEARCH
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingError(f"{path} can't be read: it is no JSON ({error}). Name another --out.") from error
-    except OSError as error:
-        raise SettingError(f"{folder} can't be written: {error.strerror or error}.") from error
+    if not isinstance(record, dict) or not {"identity", "asked"} <= record.keys():
+        raise SettingError(f"{path} is no search of this version. Name another --out.")
+    return record
 
 
 def open_journal(folder: Path, candidates: Iterable[Candidate]) -> tuple[list[Trial], Save]:
@@ -113,26 +130,3 @@ def from_optuna(frozen: FrozenTrial, candidate: Candidate) -> Trial:
         epochs=tuple(told["epochs"]),
         seconds=told["seconds"],
     )
-
-
-def check_identity(asked: Identity, begun: Identity, folder: Path) -> None:
-    """Make sure that the search in a folder is the one that is asked for.
-
-    Raises:
-        SettingError: it is not; the message lists the differences.
-    """
-    different = [
-        f"{name} was {_show(begun.get(name))}, now {_show(asked.get(name))}"
-        for name in dict.fromkeys([*begun, *asked])
-        if begun.get(name) != asked.get(name)
-    ]
-    if different:
-        raise SettingError(
-            f"{folder} holds another search: {'; '.join(different)}. Name another --out, remove the folder, or ask "
-            f"for the same again."
-        )
-
-
-def _show(value: object) -> str:
-    text = "not there" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -8,7 +8,7 @@ import pandas as pd
 
 from backsight.evaluation.panel_exam import PanelExam
 from backsight.evaluation.panel_forecasts import PanelForecasts
-from backsight.runs.compare import Comparison
+from backsight.runs.comparison import Comparison
 from backsight.series.panel import Panel
 from backsight.series.series import day
 

@@ -13,8 +13,9 @@ from backsight.evaluation.panel_exam import Cut, PanelExam, make_panel_exam
 from backsight.models.recipe import Recipe
 from backsight.models.registry import BASELINES, as_recipe, split_models, with_settings
 from backsight.runs.entry import Entry, make_entries
-from backsight.runs.fit import Fitted, fit_entry
+from backsight.runs.fit import Fit, Fitted, Keeper, fit_entry
 from backsight.runs.jobs import Job
+from backsight.runs.piece import Piece
 from backsight.series.columns import refuse_text, require_column
 from backsight.series.panel import Panel
 from backsight.series.series import Series
@@ -99,18 +100,50 @@ class Study:
         assert isinstance(self.exam, Exam)
         return self.exam
 
-    def jobs(self) -> list[Job[Fitted]]:
-        """One job an entry and exam, with all of its seeds: all exams of the first entry, then of the next."""
+    def jobs(self, keeper: Keeper | None = None) -> list[Job[Fitted]]:
+        """One job an entry and exam, with all of its seeds: all exams of the first entry, then of the next.
+
+        What a keeper has is not fitted again, and what is fitted it keeps.
+        """
         return [
             Job(
                 f"{entry.name}, fold {fold}" if self.earlier else entry.name,
                 entry.recipe,
-                range(self.seeds if entry.recipe.random else 1),
-                partial(fit_entry, self.series, exam, entry, entry.plan or self.plan, self.scale),
+                self.seeds_of(entry),
+                self.fit_of(entry, fold)
+                if keeper is None
+                else partial(keeper.fit, self.fit_of(entry, fold), entry.name, fold),
             )
             for entry in self.entries
-            for fold, exam in enumerate(self.exams, start=1)
+            for fold in range(1, len(self.exams) + 1)
         ]
+
+    def pieces(self) -> list[Piece]:
+        """All fits: the first seeds of all entries and exams, then the next ones, so that each network starts early."""
+        fits = [
+            Piece(entry.name, fold, seed)
+            for entry in self.entries
+            for fold in range(1, len(self.exams) + 1)
+            for seed in self.seeds_of(entry)
+        ]
+        return sorted(fits, key=lambda piece: piece.seed)
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name.
+
+        Raises:
+            StopIteration: there is none.
+        """
+        return next(entry for entry in self.entries if entry.name == name)
+
+    def seeds_of(self, entry: Entry) -> range:
+        """The seeds an entry is fitted with; a model without randomness has one."""
+        return range(self.seeds if entry.recipe.random else 1)
+
+    def fit_of(self, entry: Entry, fold: int) -> Fit:
+        """What fits an entry for an exam, counted from 1, with any seeds."""
+        plan = entry.plan or self.plan
+        return partial(fit_entry, self.series, self.exams[fold - 1], entry, plan, self.scale)
 
 
 def make_study(

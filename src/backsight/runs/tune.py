@@ -1,6 +1,7 @@
 """Tuning: a search on folds, and the exam that its winners sit beside the untuned models."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
@@ -12,16 +13,21 @@ import pandas as pd
 
 from backsight.errors import Interrupted, SettingError
 from backsight.evaluation.significance import Paired, holm
-from backsight.runs.compare import Comparison, examine
+from backsight.runs.compare import examine
+from backsight.runs.comparison import Comparison
+from backsight.runs.durable import make_folder
 from backsight.runs.entry import Entry
+from backsight.runs.folder import run_in
+from backsight.runs.locks import work_in
 from backsight.runs.progress import Progress
 from backsight.runs.proposals import quiet
-from backsight.runs.search import Found, Search, carry_out_search, identify, make_search
+from backsight.runs.search import Found, Search, asked_record, carry_out_search, identify, make_search
 from backsight.runs.search_log import Save, begin, open_journal
 from backsight.runs.search_space import make_candidates
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.runs.trial import Trial
 from backsight.series.series import Series
+from backsight.series.source import Source
 from backsight.training.plan import Plan
 from backsight.windows.scaling import ScaleName
 from backsight.windows.split import Split
@@ -168,7 +174,8 @@ def tune(
         baselines=baselines,
     )
     search = make_search(study, make_candidates(models, steps, plan), trials=trials, folds=folds, seed=seed)
-    return pursue(search, Path(out) if out is not None else None, workers, minutes, progress)
+    folder = Path(out) if out is not None else None
+    return sit_exam(pursue(search, folder, workers, minutes, progress), workers, progress, folder)
 
 
 def pursue(
@@ -177,23 +184,42 @@ def pursue(
     workers: int | None = None,
     minutes: float | None = None,
     progress: Progress | None = None,
+    source: Source | None = None,
 ) -> Tuning:
-    """Carry out a search, or go on with the one in the folder, and examine what it chose; see `tune`."""
+    """Carry out a search, or go on with the one in the folder; see `tune`. The exam is yet to come.
+
+    Raises:
+        SettingError: no trial was done in time, or the folder holds another search.
+        Interrupted: Ctrl-C came before a single trial was done.
+    """
     began = perf_counter()
-    known, save = ([], _keep_nowhere) if folder is None else _open(folder, search)
-    found = carry_out_search(search, known, save, workers=workers, minutes=minutes, progress=progress)
+    with nullcontext() if folder is None else _working_in(folder):
+        known, save = ([], _keep_nowhere) if folder is None else _open(folder, search, source, minutes)
+        found = carry_out_search(search, known, save, workers=workers, minutes=minutes, progress=progress)
     tuning = Tuning(search, found, None, perf_counter() - began)
     if found.interrupted and not found.trials:
         raise Interrupted
     if not tuning.best:
         raise SettingError(f"No trial was done within {minutes} minutes. Give more of them.")
-    if found.interrupted:
+    return tuning
+
+
+def sit_exam(tuning: Tuning, workers: int | None, progress: Progress | None, folder: Path | None) -> Tuning:
+    """Examine what a search chose, unless Ctrl-C ended it."""
+    if tuning.found.interrupted:
         return tuning
-    return replace(tuning, comparison=examine(final_study(tuning), workers, progress))
+    study = final_study(tuning)
+    with run_in(folder, "tune", study) as run:
+        return replace(tuning, comparison=examine(study, workers, progress, run))
 
 
-def _open(folder: Path, search: Search) -> tuple[list[Trial], Save]:
-    begin(folder, identify(search))
+def _working_in(folder: Path) -> AbstractContextManager[None]:
+    make_folder(folder)
+    return work_in(folder)
+
+
+def _open(folder: Path, search: Search, source: Source | None, minutes: float | None) -> tuple[list[Trial], Save]:
+    begin(folder, identify(search), asked_record(search, source, minutes))
     with quiet():
         return open_journal(folder, search.candidates)
 

@@ -8,6 +8,7 @@ from typing import Literal
 from backsight.errors import SettingError
 from backsight.series.catalogue import CATALOGUE, load
 from backsight.series.panel import Panel
+from backsight.series.rows import Rows
 from backsight.series.series import Series
 
 
@@ -81,6 +82,16 @@ def one_series(series: Series | Panel) -> Series:
             f"of them alone, or put all through one exam with `backsight compare` or `backsight lookback`."
         )
     return series
+
+
+def column_fingerprints(series: Rows) -> dict[str, str]:
+    """The first 12 hex digits of the SHA-256 of each column's values: which column has changed.
+
+    >>> series = load("seattle").select(["temp_*"])
+    >>> column_fingerprints(series) == column_fingerprints(series.head(len(series)))
+    True
+    """
+    return {name: sha256(series.column(name).tobytes()).hexdigest()[:12] for name in series.columns}
 
 
 def fingerprint(series: Series | Panel) -> str:

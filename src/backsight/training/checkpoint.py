@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-#: Of one seed: the mean squared training and validation error of every epoch, scaled.
-Losses = tuple[tuple[float, float], ...]
+#: Of one seed: the mean squared training and validation error of every epoch, scaled; then, where quantiles are
+#: learnt, both pinball losses.
+Losses = tuple[tuple[float, ...], ...]
 Leaves = tuple[NDArray[Any], ...]
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class EpochDone(NamedTuple):
-    """Reported after every epoch; errors are RMSE in the target's unit."""
+    """Reported after every epoch; errors are RMSE in the target's unit, whatever is learnt."""
 
     epoch: int
     epochs: int

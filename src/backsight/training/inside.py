@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backsight.engine import keras_on_jax
 from backsight.recurrence.trace import Cell, felt_after, state_slopes, trace_gates, trace_states
 from backsight.training.batches import cut_batches
+from backsight.training.losses import point
 from backsight.training.program import BLOCK, Program, State, gather
 from backsight.training.traces import AttentionTrace, Inside, RecurrentTrace
 from backsight.windows.windows import Windows
@@ -43,7 +44,7 @@ def _slopes(program: Program, trainable: Any, other: Any, inputs: Array, origins
 
     def forecast(windows: Array) -> Array:
         outputs, _ = program.model.stateless_call(trainable, other, windows, training=False)
-        return outputs  # (batch, horizon)
+        return point(outputs, program.horizon, program.quantiles)  # (batch, horizon)
 
     outputs, pull = jax.vjp(forecast, gather(program, inputs, origins))
 

@@ -9,7 +9,9 @@ from backsight.errors import SettingError, explain_validation
 
 Keep = Literal["best", "last"]
 Monitor = Literal["val_loss", "loss"]
+Loss = Literal["squared", "quantile"]
 AtLeastOne = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -24,6 +26,9 @@ class Plan:
         patience: epochs without a lower watched loss after which training stops.
         keep: which weights the forecaster gets: those of the epoch with the lowest watched loss,
             or those of the last epoch (as in the lesson).
+        loss: what is made small. "squared" forecasts a mean. "quantile" forecasts quantiles, side by side, by the mean
+            of their pinball losses; the median is the forecast, and the outer two are what an interval begins with.
+        quantiles: that are forecast with the quantile loss, rising, the median in the middle.
 
     Raises:
         pydantic.ValidationError: a setting is outside its range.
@@ -38,6 +43,22 @@ class Plan:
     monitor: Monitor = "val_loss"
     patience: AtLeastOne = 10
     keep: Keep = "best"
+    loss: Loss = "squared"
+    quantiles: Annotated[tuple[Share, ...], Field(min_length=3)] = (0.05, 0.5, 0.95)
+
+    def __post_init__(self) -> None:
+        middle, even = divmod(len(self.quantiles) - 1, 2)
+        if even or self.quantiles[middle] != 0.5 or list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ValueError("quantiles must rise, with 0.5 in their middle")
+
+    @property
+    def learnt_quantiles(self) -> tuple[float, ...]:
+        """The quantiles that a network forecasts; none with the squared loss.
+
+        >>> Plan().learnt_quantiles, Plan(loss="quantile").learnt_quantiles
+        ((), (0.05, 0.5, 0.95))
+        """
+        return self.quantiles if self.loss == "quantile" else ()
 
 
 def make_plan(**settings: Any) -> Plan:

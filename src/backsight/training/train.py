@@ -57,8 +57,8 @@ def train(
     with beside_others():
         while not watch.stopped:
             batches = _shuffled(learn, plan, seed, watch.epoch + 1)
-            state, train_loss, val_loss = program.run_epoch(state, *data, batches, check_batches)
-            if watch.note(train_loss, val_loss):
+            state, *losses = program.run_epoch(state, *data, batches, check_batches)
+            if watch.note(*losses):
                 kept = state
             _save(checkpoints, [seed], state, kept, [watch])
             on_epoch(watch.event)

@@ -24,20 +24,26 @@ class Watch:
         self._plan, self._scale = plan, scale
         self._train_rmse: list[float] = []
         self._val_rmse: list[float] = []
-        self._losses: list[tuple[float, float]] = []
+        self._losses: list[tuple[float, ...]] = []
         self._best = inf
         self._best_epoch = self._kept_epoch = 0
 
-    def note(self, train_loss: float, val_loss: float) -> bool:
-        """Note the mean squared errors of an epoch.
+    def note(self, *losses: float) -> bool:
+        """Note the errors of an epoch, in the network's unit.
+
+        Args:
+            losses: mean squared training and validation error; where quantiles are learnt, then both mean pinball
+                losses, and these are watched.
 
         Returns:
             whether the weights after it are those to keep, in place of all before.
         """
-        self._losses.append((float(train_loss), float(val_loss)))
-        self._train_rmse.append(sqrt(train_loss) * self._scale)
-        self._val_rmse.append(sqrt(val_loss) * self._scale)
-        watched = (self._val_rmse if self._plan.monitor == "val_loss" else self._train_rmse)[-1]
+        train_mse, val_mse, *pinball = noted = tuple(map(float, losses))
+        self._losses.append(noted)
+        self._train_rmse.append(sqrt(train_mse) * self._scale)
+        self._val_rmse.append(sqrt(val_mse) * self._scale)
+        on_train, on_check = pinball or (self._train_rmse[-1], self._val_rmse[-1])
+        watched = on_check if self._plan.monitor == "val_loss" else on_train
         if watched < self._best:  # never true of NaN, so a network that diverged keeps its last good weights
             self._best, self._best_epoch = watched, self.epoch
         # Epoch 0: nothing was good so far, and the latest is as good as any.
@@ -46,14 +52,14 @@ class Watch:
             self._kept_epoch = self.epoch
         return keep
 
-    def note_all(self, losses: Iterable[tuple[float, float]]) -> None:
+    def note_all(self, losses: Iterable[tuple[float, ...]]) -> None:
         """Note the errors of epochs that were run before."""
-        for train_loss, val_loss in losses:
-            self.note(train_loss, val_loss)
+        for of_epoch in losses:
+            self.note(*of_epoch)
 
     @property
     def losses(self) -> Losses:
-        """What was noted: mean squared errors by epoch."""
+        """What was noted, by epoch."""
         return tuple(self._losses)
 
     @property
@@ -74,4 +80,5 @@ class Watch:
     @property
     def history(self) -> History:
         """Of all epochs noted."""
-        return History(tuple(self._train_rmse), tuple(self._val_rmse), self._kept_epoch)
+        pinball = [tuple(loss * self._scale for loss in of_part) for of_part in zip(*self._losses, strict=True)][2:]
+        return History(tuple(self._train_rmse), tuple(self._val_rmse), self._kept_epoch, *pinball)

@@ -1,0 +1,1 @@
+"""Diagrams of networks, drawn for the shapes they really have."""

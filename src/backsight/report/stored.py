@@ -1,0 +1,131 @@
+"""A run as it lies in its folder: what a report is made from, without any model or data."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backsight.errors import SettingError
+from backsight.runs.layout import MADE_FILE, RESULT_FILE
+
+Record = dict[str, Any]
+
+#: Columns without which a table is not read.
+_NEEDED = {
+    "leaderboard.csv": ("entry", "val_rmse", "test_rmse"),
+    "histories.csv": ("entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"),
+    "forecasts.csv": ("entry", "seed", "part", "lead", "time", "actual", "predicted"),
+    "lookback.csv": ("model", "lookback", "val_rmse", "test_rmse", "best", "recommended"),
+    "intervals.csv": ("entry", "time", "lower", "upper"),
+    "lesson_histories.csv": ("entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"),
+    "trials.csv": ("model",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The stored values of a run; what was not stored is None, or an empty record.
+
+    Attributes:
+        record: what the command found; see `runs.record` and `runs.tuning_record`.
+        study: what was asked; see `runs.saved`.
+        board, histories, forecasts, lookbacks, intervals, trials, lesson_histories: its tables.
+        made: how it was made: command, versions, what the data doctor found, sources; see `runs.made`.
+        memory: the record of a memory profile of its entries; see `runs.memory_record`.
+    """
+
+    record: Record
+    study: Record
+    board: pd.DataFrame | None = None
+    histories: pd.DataFrame | None = None
+    forecasts: pd.DataFrame | None = None
+    lookbacks: pd.DataFrame | None = None
+    intervals: pd.DataFrame | None = None
+    trials: pd.DataFrame | None = None
+    lesson_histories: pd.DataFrame | None = None
+    made: Record = field(default_factory=dict)
+    memory: Record | None = None
+
+    @property
+    def exam(self) -> Record:
+        """The exam; empty where there was none, as in a search that ended before it."""
+        return self.record.get("exam") or {}
+
+    @property
+    def entries(self) -> list[Record]:
+        """Its entries, in the order of the leaderboard."""
+        return list(self.exam.get("entries") or [])
+
+    @property
+    def unit(self) -> str:
+        """Of the target."""
+        return str(self.exam.get("unit") or self.record.get("search", {}).get("unit") or "")
+
+
+def read_stored(folder: Path) -> Stored:
+    """The stored values of a run.
+
+    Raises:
+        SettingError: the folder holds no run, or one of its files can't be read as what it should be.
+    """
+    if not folder.is_dir():
+        raise SettingError(f"There is no folder {folder}. Name a run, a folder that `backsight compare --out` wrote.")
+    record = _read_json(folder / RESULT_FILE)
+    if record is None:
+        raise SettingError(
+            f"{folder} holds no results: there is no {RESULT_FILE}. `compare`, `lookback`, `tune` and `lesson` write "
+            f"it with --out; a run of an older version has to be made anew."
+        )
+    return Stored(
+        record,
+        _read_json(folder / "run.json") or {},
+        board=_read_table(folder, "leaderboard.csv"),
+        histories=_read_table(folder, "histories.csv"),
+        forecasts=_read_table(folder, "forecasts.csv", times=["time"]),
+        lookbacks=_read_table(folder, "lookback.csv"),
+        intervals=_read_table(folder, "intervals.csv", times=["time"]),
+        trials=_read_table(folder, "trials.csv"),
+        lesson_histories=_read_table(folder, "lesson_histories.csv"),
+        made=_read_json(folder / MADE_FILE) or {},
+        memory=_memory_of(folder, record),
+    )
+
+
+def _memory_of(folder: Path, record: Record) -> Record | None:
+    """The memory profile that lies in the folder, if it is of this run's data and target."""
+    memory = _read_json(folder / "memory.json")
+    if memory is None or memory.get("data") != record.get("data"):
+        return None
+    return memory if memory.get("target") == (record.get("exam") or {}).get("target") else None
+
+
+def _read_json(path: Path) -> Record | None:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path} can't be read: {error}. Make the run anew.") from error
+    if not isinstance(values, dict):
+        raise SettingError(f"{path} holds no record of a run. Make the run anew.")
+    return values
+
+
+def _read_table(folder: Path, name: str, times: Iterable[str] = ()) -> pd.DataFrame | None:
+    """A table; None where there is none, or one without rows."""
+    path = folder / name
+    if not path.exists():
+        return None
+    try:
+        # Names are text, whatever they look like: "NA" and "1e3" are good names of models.
+        table = pd.read_csv(path, converters={"entry": str, "model": str, "part": str})
+        table = table.assign(**{column: pd.to_datetime(table[column]) for column in times if column in table})
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path} can't be read as a table: {error}. Make the run anew.") from error
+    lacking = [column for column in _NEEDED[name] if column not in table]
+    if lacking:
+        raise SettingError(f"{path} lacks the column {lacking[0]}. Make the run anew.")
+    return None if table.empty else table

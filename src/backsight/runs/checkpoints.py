@@ -1,0 +1,84 @@
+"""Checkpoints of trainings as files of a run: one a training, replaced after every epoch."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from backsight.runs.durable import write_whole
+from backsight.training.checkpoint import Checkpoint, Leaves
+
+_DIGEST = sha256().digest_size
+
+
+@dataclass(frozen=True)
+class FileCheckpoints:
+    """The latest checkpoint of one training, in one file.
+
+    It is not flushed to disk: a killed process leaves it whole, and a power cut costs the training so far at most.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: Path
+
+    def load(self, seeds: Sequence[int]) -> Checkpoint | None:
+        """The checkpoint of these seeds; None without one, and where a power cut has damaged it."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        found = decode(data)
+        return found if found is not None and found.seeds == tuple(seeds) else None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Put this one in place of the one before.
+
+        Raises:
+            SettingError: it can't be written.
+        """
+        write_whole(self.path, encode(checkpoint))
+
+    def remove(self) -> None:
+        """Remove it, if there is one. A power cut may bring it back; nobody asks for that of a finished piece."""
+        self.path.unlink(missing_ok=True)
+
+
+def encode(checkpoint: Checkpoint) -> bytes:
+    """A SHA-256, and what it is of: arrays as safetensors, the rest as JSON beside them."""
+    from safetensors.numpy import save
+
+    same = checkpoint.kept is checkpoint.state
+    arrays = _named("state", checkpoint.state) | ({} if same else _named("kept", checkpoint.kept))
+    beside = json.dumps({"seeds": checkpoint.seeds, "losses": checkpoint.losses})
+    data = save(arrays, {"checkpoint": beside})
+    return sha256(data).digest() + data
+
+
+def decode(data: bytes) -> Checkpoint | None:
+    """What `encode` was given; None if the bytes are not whole."""
+    digest, data = data[:_DIGEST], data[_DIGEST:]
+    if sha256(data).digest() != digest:
+        return None
+    from safetensors.numpy import load
+
+    header = int.from_bytes(data[:8], "little")
+    beside = json.loads(json.loads(data[8 : 8 + header])["__metadata__"]["checkpoint"])
+    arrays = load(data)
+    state = _taken("state", arrays)
+    losses = tuple(tuple(map(tuple, of_seed)) for of_seed in beside["losses"])
+    return Checkpoint(tuple(beside["seeds"]), losses, state, _taken("kept", arrays) or state)
+
+
+def _named(prefix: str, leaves: Leaves) -> dict[str, NDArray[Any]]:
+    return {f"{prefix}.{place}": leaf for place, leaf in enumerate(leaves)}
+
+
+def _taken(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Leaves:
+    places = sorted(int(name.partition(".")[2]) for name in arrays if name.startswith(f"{prefix}."))
+    return tuple(arrays[f"{prefix}.{place}"] for place in places)

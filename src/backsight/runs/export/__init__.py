@@ -1,0 +1,1 @@
+"""Saved models in forms that other programs read: plain Keras, and ONNX."""

@@ -1,0 +1,6 @@
+"""Names of the files in a run's folder that more than one floor reads."""
+
+#: What a command found, as plain values: what `--json` writes.
+RESULT_FILE = "result.json"
+#: How it was made: command, versions, the data doctor's findings, the models' sources; see `runs.made`.
+MADE_FILE = "made.json"

@@ -1,0 +1,414 @@
+"""The report without a browser: nothing is taken for HTML, every section can be absent, the numbers are right."""
+
+import json
+import re
+from base64 import b64encode
+from collections import Counter
+from dataclasses import replace
+from hashlib import sha256
+from string import ascii_lowercase
+
+import html5lib
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.tsa.stattools import acf
+
+from backsight.cli.main import main
+from backsight.errors import SettingError
+from backsight.report.charts.draw import draw, draw_panels, save
+from backsight.report.charts.errors import autocorrelation, lead_chart, month_chart, residual_chart, size_charts
+from backsight.report.charts.forecast import forecast_chart, mean_forecasts
+from backsight.report.charts.leaderboard import leaderboard_chart
+from backsight.report.diagrams.cell import GATES, draw_cell
+from backsight.report.diagrams.unrolled import draw_unrolled
+from backsight.report.figures import charts_of, lookback_rows, picture_writers, shown_entries
+from backsight.report.page import page as pages
+from backsight.report.page.answer import answers
+from backsight.report.page.html import Html, tag
+from backsight.report.page.page import page
+from backsight.report.report import write_report
+from backsight.report.stored import Stored, read_stored
+from report_runs import COMMAND, HOSTILE, everything, renamed
+
+SECTIONS = {
+    "answer", "leaderboard", "lookback", "training", "forecast", "errors", "memory", "attention", "data", "said",
+    "repeat", "sources",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stored(report_run):
+    return everything(report_run)
+
+
+def page_of(stored):
+    return page(stored, charts_of(stored))
+
+
+def parsed(text):
+    """Every element of a page as a browser reads it, in order."""
+    return list(html5lib.parse(text, namespaceHTMLElements=False).iter())
+
+
+def outline(text):
+    """Elements and the names of their attributes, but none of the values."""
+    return [(e.tag, sorted(e.attrib)) for e in parsed(text) if isinstance(e.tag, str)]
+
+
+def ids(text):
+    return {e.get("id") for e in parsed(text) if e.get("id")}
+
+
+def test_a_run_with_everything_shows_every_section(stored):
+    assert ids(page_of(stored)) == SECTIONS
+
+
+#: So many names in one page: an entry, or another name, each.
+BATCH = 14
+
+
+@pytest.mark.parametrize("start", range(0, len(HOSTILE), BATCH))
+def test_no_name_makes_an_element(stored, start):
+    """Compared with harmless names of the same lengths: the same elements with the same attributes, in order."""
+    names = HOSTILE[start : start + BATCH]
+    others = [letter * len(name) for letter, name in zip(ascii_lowercase, names, strict=False)]
+    hostile, harmless = (page_of(renamed(stored, parts)) for parts in (names, others))
+    assert outline(hostile) == outline(harmless)
+
+
+def test_hostile_names_are_many_and_a_page_that_forgets_to_escape_is_seen(stored, monkeypatch):
+    assert len(set(HOSTILE)) >= 60
+    monkeypatch.setattr(pages, "_title", lambda s: Html(str(s.record["data"])))  # as if it were HTML already
+    hostile, harmless = (page_of(renamed(stored, [part])) for part in ("<b>", "hhh"))
+    assert outline(hostile) != outline(harmless)
+
+
+def test_the_page_asks_nothing_of_anybody(stored):
+    """No address but places in the page itself, no code but the one script, which the policy names."""
+    text = page_of(renamed(stored, ["javascript:alert(1)"]))
+    for element in parsed(text):
+        assert not {"src", "style", "srcset", "action", "data", "xlink:href"} & set(element.attrib)
+        assert not [name for name in element.attrib if name.startswith("on")]
+        assert element.get("href", "#").startswith("#")
+    assert "url(" not in text
+    assert "@import" not in text
+    policy = next(e.get("content") for e in parsed(text) if e.get("http-equiv") == "Content-Security-Policy")
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    for kind, content in (("script-src", script), ("style-src", style)):
+        assert f"{kind} 'sha256-{b64encode(sha256(content.encode()).digest()).decode()}';" in policy
+    assert policy.startswith("default-src 'none';")
+
+
+LESS = [
+    ("training", {"histories": None}),
+    ("memory", {"memory": None}),
+    ("attention", {"memory": None}),
+    ("forecast", {"forecasts": None}),
+    ("errors", {"forecasts": None}),
+    ("leaderboard", {"record": {"data": "x"}, "board": None}),
+    ("lookback", {"record": {"data": "x"}, "lookbacks": None}),
+    ("answer", {"record": {"data": "x"}}),
+    ("said", {"record": {"data": "x"}}),
+    ("data", {"study": {}}),
+    ("repeat", {"study": {}}),
+    ("sources", {"study": {}}),
+]
+
+
+@pytest.mark.parametrize(("section", "less"), LESS, ids=[name for name, _ in LESS])
+def test_a_section_is_absent_with_its_values(stored, section, less):
+    found = ids(page_of(replace(stored, **less)))
+    assert section not in found
+    assert found
+
+
+def test_a_page_of_nothing():
+    assert ids(page_of(Stored({}, {}))) == set()
+
+
+@pytest.mark.parametrize("harm", ["failed", "all failed", "infinite", "one row", "constant", "no unit", "enormous"])
+def test_values_that_are_no_numbers_or_hardly_any(stored, harm, tmp_path):
+    record = json.loads(json.dumps(stored.record))
+    forecasts, board = stored.forecasts.copy(), stored.board.copy()
+    for k, entry in enumerate(record["exam"]["entries"]):
+        if harm == "all failed" or (harm == "failed" and k == 0):
+            for part in ("val_rmse", "test_rmse", "test_mae", "test_bias"):
+                entry[part] = [None] * len(entry[part])
+            board.loc[board["entry"] == entry["name"], ["val_rmse", "test_rmse", "val_max"]] = np.inf
+            forecasts.loc[forecasts["entry"] == entry["name"], "predicted"] = np.nan
+    if harm == "infinite":
+        forecasts["predicted"] = np.inf
+    if harm == "one row":
+        forecasts = forecasts[forecasts["time"] == forecasts["time"].max()]
+    if harm == "constant":
+        forecasts["actual"] = forecasts["predicted"] = 7.0
+    if harm == "no unit":
+        record["exam"]["unit"] = ""
+    if harm == "enormous":
+        forecasts["predicted"] *= 1e250
+    harmed = replace(stored, record=record, forecasts=forecasts, board=board)
+    charts = charts_of(harmed)
+    assert ids(page(harmed, charts)) >= {"answer", "leaderboard", "said"}
+    for name in ("leaderboard", "forecast", "errors_by_size", "residuals"):
+        if name in charts:
+            save(draw(charts[name][0]).figure, tmp_path / f"{name}.svg")
+
+
+@pytest.mark.parametrize("name", ["$x^2_", "\U0001f600日本", "a" * 10_000, "\n<b>\x00", "_hidden", "\\"])
+def test_pictures_of_hostile_names(stored, name, tmp_path):
+    """matplotlib takes some names for mathematics, lacks letters for others, and has no room for the rest."""
+    charts = charts_of(renamed(stored, [name]))
+    for key in ("leaderboard", "forecast", "memory"):
+        save(draw_panels(charts[key]), tmp_path / f"{key}.svg")
+    assert "\x00" not in (tmp_path / "leaderboard.svg").read_text(encoding="utf-8")
+
+
+def test_the_report_is_written_again_from_the_files_alone(report_run, monkeypatch, capsys, tmp_path):
+    first = (report_run / "report.html").read_bytes()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("result.json", "run.json", "leaderboard.csv", "forecasts.csv", "histories.csv"):
+        (copy / name).write_bytes((report_run / name).read_bytes())
+    monkeypatch.setenv("BACKSIGHT_DATA", str(tmp_path))
+    assert main(["report", str(copy)]) == 0
+    assert (copy / "report.html").read_bytes() == first
+    assert f"Written to {copy}: report.html, figures/" in capsys.readouterr().out
+    picture = (copy / "figures" / "leaderboard.svg").read_bytes()
+    assert main(["report", str(copy), "--json", str(tmp_path / "r.json")]) == 0
+    assert (copy / "figures" / "leaderboard.svg").read_bytes() == picture
+    listed = json.loads((tmp_path / "r.json").read_text())["files"]
+    assert {str(p.relative_to(copy)) for p in copy.rglob("*") if p.is_file()} >= set(listed)
+
+
+def test_the_command_that_made_it_is_in_the_report(report_run):
+    text = (report_run / "report.html").read_text(encoding="utf-8")
+    (command,) = (e.text for e in parsed(text) if e.tag == "pre")
+    assert command.startswith("backsight compare seattle --rows 900 --lookback 2,4 --models 'ridge,gru(units=3)")
+    assert command.endswith(f"--out {report_run}")
+    assert len(command.split("--")) == len(COMMAND.split("--")) + 1
+    assert "Cho et al. 2014" in text
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "there is no result.json"),
+        ({"result.json": "{"}, "can't be read"),
+        ({"result.json": "[]"}, "holds no record"),
+        ({"result.json": "{}", "forecasts.csv": "a,b\n1,2\n"}, "lacks the column entry"),
+        ({"result.json": "{}", "leaderboard.csv": ""}, "can't be read as a table"),
+    ],
+)
+def test_a_folder_that_is_no_run(files, says, tmp_path, capsys):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert main(["report", str(tmp_path)]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "report.html").exists()
+    with pytest.raises(SettingError, match="There is no folder"):
+        read_stored(tmp_path / "nothing")
+
+
+def test_ten_entries_of_five_seeds_make_a_small_page(stored, tmp_path):
+    """Two years of test days, 200 epochs of every seed."""
+    names = [f"lstm(units={k})_{k}" for k in range(1, 11)]
+    days = pd.date_range("2010-01-01", periods=730)
+    rng = np.random.default_rng(0)
+    actual = rng.normal(10, 5, len(days))
+    rows = [
+        pd.DataFrame({"entry": name, "seed": seed, "part": "test", "lead": 1, "time": days, "actual": actual,
+                      "predicted": actual + rng.normal(0, 3, len(days))})
+        for name in names for seed in range(5)
+    ]  # fmt: skip
+    curves = [
+        pd.DataFrame({"entry": name, "seed": seed, "epoch": range(1, 201), "train_rmse": rng.normal(3, 0.1, 200),
+                      "val_rmse": rng.normal(3.2, 0.1, 200), "kept": [False] * 199 + [True]})
+        for name in names for seed in range(5)
+    ]  # fmt: skip
+    one = next(e for e in stored.entries if e["network"] and not e["ensemble"])
+    entries = [{**one, "name": name, "lookback": k, "group": 1} for k, name in enumerate(names, start=1)]
+    exam = {**stored.exam, "entries": entries, "recommended": names[0], "baseline": names[1], "floor": None}
+    large = replace(
+        stored, record={**stored.record, "exam": exam}, forecasts=pd.concat(rows), histories=pd.concat(curves)
+    )
+    text = page_of(large)
+    assert len(text.encode()) < 6_000_000
+    assert Counter(e.tag for e in parsed(text))["figure"] >= 15
+
+
+def test_answers_name_ties_lookback_networks_and_what_comes_next(stored):
+    found = {one.question: one for one in answers(stored)}
+    assert list(found) == [
+        "Which to take?", "How far back is worth looking?", "Is any network worth it?", "What comes next, 2014-06-19?",
+    ]  # fmt: skip
+    tied = [e["name"] for e in stored.entries if e["group"] == 1]
+    because = found["Which to take?"].because
+    assert tied[0] in because
+    assert found["Which to take?"].answer == stored.exam["recommended"]
+    assert found["What comes next, 2014-06-19?"].answer == "20.50 degC"
+    assert "90% interval 16.00 to 25.10 degC." in found["What comes next, 2014-06-19?"].because
+
+
+@pytest.mark.parametrize(
+    ("verdict", "answer"),
+    [("better", "Yes"), ("tied", "No"), ("no better", "No"), ("too few windows", "Not to be told")],
+)
+def test_whether_a_network_is_worth_it(stored, verdict, answer):
+    entries = [{**e, "verdict": verdict} if e["network"] else e for e in stored.entries]
+    exam = {**stored.exam, "entries": entries}
+    found = {one.question: one for one in answers(replace(stored, record={**stored.record, "exam": exam}))}
+    assert found["Is any network worth it?"].answer == answer
+    if verdict == "no better":
+        assert f"no better than {exam['floor']}: " in found["Is any network worth it?"].because
+
+
+def test_mean_forecasts_are_those_of_the_ensemble(stored):
+    """Which the library makes by itself, before anything is reported."""
+    means = mean_forecasts(stored.forecasts)
+    for name in ("gru(units=3)_4", "attention_2"):
+        one, other = (means[means["entry"] == n]["predicted"].to_numpy() for n in (name, f"{name} ensemble"))
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_errors_by_lead_and_month_add_up_to_the_records(stored):
+    """Mean squares over leads, and over months by their number of rows, are the mean square of all."""
+    name = "ridge_4"
+    rmse = next(e["test_rmse"][0] for e in stored.entries if e["name"] == name)
+    by_lead = lead_chart(stored.forecasts, {name: "c1"}).marks[0].y
+    assert np.mean(by_lead**2) == pytest.approx(rmse**2)
+    by_month = month_chart(stored.forecasts, {name: "c1"}).marks[0].y
+    rows = stored.forecasts[(stored.forecasts["entry"] == name) & (stored.forecasts["part"] == "test")]
+    counts = rows["time"].dt.month.value_counts().sort_index().to_numpy()
+    assert np.average(by_month**2, weights=counts) == pytest.approx(rmse**2)
+
+
+def test_mean_errors_by_size_are_those_of_equal_groups(stored):
+    name = "ridge_4"
+    _, biased = size_charts(stored.forecasts, {name: "c1"})
+    line = next(m for m in biased.marks if getattr(m, "label", "") == name)
+    rows = stored.forecasts[(stored.forecasts["entry"] == name) & (stored.forecasts["part"] == "test")]
+    groups = pd.qcut(rows["actual"], 8, duplicates="drop")
+    expected = (rows["predicted"] - rows["actual"]).groupby(groups, observed=True).mean()
+    np.testing.assert_allclose(line.y, expected)
+
+
+def test_autocorrelation_is_that_of_statsmodels():
+    values = np.cumsum(np.random.default_rng(0).standard_normal(200))
+    np.testing.assert_allclose(autocorrelation(values, 12), acf(values, nlags=12, adjusted=False)[1:], rtol=1e-9)
+
+
+def test_residuals_of_noise_stay_in_the_band(stored):
+    days = pd.date_range("2010-01-01", periods=2000)
+    noise = np.random.default_rng(1).standard_normal(2000)
+    rows = pd.DataFrame(
+        {"entry": "a", "seed": 0, "part": "test", "lead": 1, "time": days, "actual": 0.0, "predicted": noise}
+    )
+    band, bars, _ = residual_chart(rows, "a").marks
+    found = bars.low + bars.high
+    assert np.mean(np.abs(found) > band.high[0]) <= 0.15
+    assert residual_chart(rows.head(10), "a") is None
+
+
+def test_a_forecast_chart_breaks_where_a_seed_failed(stored):
+    rows = stored.forecasts[stored.forecasts["entry"] == "gru(units=3)_4"].copy()
+    time = rows[rows["part"] == "test"]["time"].iloc[10]
+    rows.loc[(rows["time"] == time) & (rows["seed"] == 1), "predicted"] = np.nan
+    line = next(m for m in forecast_chart(rows, ["gru(units=3)_4"]).marks if m.label == "gru(units=3)_4")
+    assert np.isnan(line.y).sum() == 1
+
+
+def test_the_leaderboard_shades_tie_groups_and_tells_what_is_far_off():
+    names = list("abcdefgh")
+    errors = [3.0, 3.05, 3.1, 3.15, 3.2, 3.25, 3.3, 9.0]
+    board = pd.DataFrame({"entry": names, "group": [1, 1, 2, 2, 2, 3, 3, 4], "val_rmse": errors, "test_rmse": errors})
+    chart = leaderboard_chart(board)
+    zones = [(m.low, m.high) for m in chart.marks if type(m).__name__ == "Zone"]
+    assert zones == [(-1.5, 0.5), (-4.5 + 4.5 - 6.5, -4.5)]
+    assert [m.text for m in chart.marks if type(m).__name__ == "Note"] == ["validation 9.00, test 9.00 →"]
+    assert chart.x.high < 4
+
+
+def test_lookback_rows_hold_models_tried_at_several(stored):
+    table = lookback_rows(stored.entries, stored.exam["lookback"])
+    assert set(table["model"]) == {"ridge", "trees", "gru(units=3)", "attention"}
+    assert (table.groupby("model")["best"].sum() == 1).all()
+    assert table["recommended"].sum() == 1
+    assert lookback_rows([], None).empty
+
+
+def test_shown_entries_have_a_colour_each(stored):
+    tones = shown_entries(stored)
+    assert tones[stored.exam["recommended"]] == "c1"
+    assert len(set(tones.values())) == len(tones)
+
+
+def test_figures_are_written_as_png_and_svg(stored, tmp_path):
+    charts = charts_of(stored)
+    writers = picture_writers(stored, {"leaderboard": charts["leaderboard"]})
+    assert list(writers) == ["figures/leaderboard.png", "figures/leaderboard.svg"]
+    (tmp_path / "figures").mkdir()
+    for name, write in writers.items():
+        write(tmp_path / name)
+    assert (tmp_path / "figures/leaderboard.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "figures/leaderboard.svg").read_text(encoding="utf-8")
+
+
+def test_a_memory_profile_of_another_run_is_left_alone(report_run, tmp_path):
+    for name in ("result.json", "run.json"):
+        (tmp_path / name).write_bytes((report_run / name).read_bytes())
+    memory = json.loads((report_run / "memory.json").read_text())
+    (tmp_path / "memory.json").write_text(json.dumps({**memory, "data": "another"}))
+    assert read_stored(tmp_path).memory is None
+    assert read_stored(report_run).memory is not None
+    assert "report.html" in write_report(tmp_path)
+
+
+def test_attributes_and_children_are_escaped():
+    made = tag("p", '<b>"', title="'\"<>&", hidden=False, n=1.5)
+    (found,) = (e for e in parsed(made) if e.tag == "p")
+    assert found.text == '<b>"'
+    assert found.attrib == {"title": "'\"<>&", "n": "1.5"}
+    assert tag("p", "\ud800\x00\ufffe") == "<p>\ufffd\ufffd\ufffd</p>"
+    with pytest.raises(AssertionError):
+        tag("p onclick=x")
+
+
+@pytest.mark.parametrize("kind", list(GATES))
+def test_drawings_count_what_keras_counts(kind):
+    from backsight.engine import keras_on_jax
+
+    keras = keras_on_jax()
+    layer, dense = getattr(keras.layers, kind)(7), keras.layers.Dense(2)
+    layer.build((None, 30, 9))
+    dense.build((None, 7))
+    recurrent, head = layer.count_params(), dense.count_params()
+    cell = " ".join(text.get_text() for text in draw_cell(kind, 9, 7).texts)
+    assert f"= {recurrent:,} parameters" in cell
+    whole = [text.get_text() for text in draw_unrolled([(kind, 7)], 30, 9, 2).texts]
+    assert f"{recurrent:,} parameters" in whole
+    assert f"{head:,} parameters" in whole
+
+
+def test_drawings_of_what_can_not_be_drawn(capsys, tmp_path):
+    with pytest.raises(ValueError, match="no cell"):
+        draw_cell("Dense")
+    with pytest.raises(ValueError, match="nothing to unroll"):
+        draw_unrolled([("Dense", 3)])
+    for model, file, says in (
+        ("dense", "x.png", "no recurrent layer"),
+        ("ridge", "x.png", "no network"),
+        ("gru", "x.txt", "none of them"),
+        ("gru", "nowhere/x.png", "no folder"),
+    ):
+        assert main(["describe", model, "--draw", str(tmp_path / file)]) == 2
+        assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_describe_draws(tmp_path):
+    for name in ("lstm.png", "lstm.svg"):
+        assert main(["describe", "lstm(units=7,layers=2)", "--lookback", "3", "--draw", str(tmp_path / name)]) == 0
+    assert (tmp_path / "lstm.png").read_bytes().startswith(b"\x89PNG")
+    assert "420 parameters" in (tmp_path / "lstm.svg").read_text(encoding="utf-8")
