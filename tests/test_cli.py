@@ -48,7 +48,8 @@ def test_the_json_of_a_comparison(result):
 def test_the_files_of_a_comparison(result):
     out, record = result
     assert {p.name for p in out.iterdir() if not p.name.startswith(".")} == {
-        "leaderboard.csv", "leaderboard.png", "forecasts.csv", "histories.csv", "training_curves.png", "result.json",
+        "leaderboard.csv", "forecasts.csv", "histories.csv", "intervals.csv", "coverage.csv",
+        "result.json", "made.json", "report.html", "figures",
         "run.json", "ledger.jsonl", "ledger.jsonl.lock", "pieces", "unfinished",
     }  # fmt: skip
     assert json.loads((out / "result.json").read_text()) == record

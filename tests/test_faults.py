@@ -364,11 +364,11 @@ PLANTED = {
         POWER_CUTS,
         "the run is lost",
     ),
-    "results not flushed": (durable, "finished_together", {"_flush_file(path)": "pass"}, POWER_CUTS, "half there"),
+    "results not flushed": (durable, "finished_together", {"_flush_file(stage / name)": "pass"}, POWER_CUTS, "half there"),
     "names of results not flushed": (
         durable,
         "finished_together",
-        {"            flush_folder(folder)": ""},
+        {"                flush_folder(parent)": "                pass"},
         POWER_CUTS,
         "results are lost",
     ),

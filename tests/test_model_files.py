@@ -21,6 +21,7 @@ from backsight.runs.model_file import CALIBRATION, CARD, load_model, member_name
 from backsight.runs.stored_zip import write_zip
 from backsight.runs.strict_json import canonical_json
 from backsight.series.frequency import find_step
+from backsight.training.plan import Plan
 from conftest import make_toy
 from hostile import sealed
 
@@ -137,6 +138,18 @@ def test_calibration_is_the_validation_part():
     pd.testing.assert_frame_equal(got, wanted, check_freq=False)
     assert kept.predicted.shape == (2, len(rows) // horizon, horizon)
     assert pack_calibration(load_back(found).calibration) == pack_calibration(kept)
+
+
+def test_ends_of_a_band_are_kept_too(tmp_path):
+    plan = Plan(epochs=2, batch_size=16, loss="quantile")
+    found = compared(make_toy(), "dense(units=3)", seeds=2, plan=plan, horizon=2)
+    found.save(tmp_path / "model.zip")
+    model = load_model(tmp_path / "model.zip")
+    rows = found.forecasts.query("entry == 'dense(units=3)_2 ensemble' and part == 'validation'")
+    wanted = rows.set_index(["origin", "lead"]).sort_index()[["time", "actual", "predicted", "low", "high"]]
+    pd.testing.assert_frame_equal(model.calibration.rows.set_index(["origin", "lead"]), wanted, check_freq=False)
+    pd.testing.assert_frame_equal(model.predict(found.series), found.predict())
+    assert (tmp_path / "model.zip").read_bytes() == write_model(model)
 
 
 def load_back(found):

@@ -111,9 +111,9 @@ LESS = [
     ("lookback", {"record": {"data": "x"}, "lookbacks": None}),
     ("answer", {"record": {"data": "x"}}),
     ("said", {"record": {"data": "x"}}),
-    ("data", {"study": {}}),
-    ("repeat", {"study": {}}),
-    ("sources", {"study": {}}),
+    ("data", {"made": {}}),
+    ("repeat", {"study": {}, "made": {}}),
+    ("sources", {"made": {}}),
 ]
 
 
@@ -169,7 +169,7 @@ def test_the_report_is_written_again_from_the_files_alone(report_run, monkeypatc
     first = (report_run / "report.html").read_bytes()
     copy = tmp_path / "copy"
     copy.mkdir()
-    for name in ("result.json", "run.json", "leaderboard.csv", "forecasts.csv", "histories.csv"):
+    for name in ("result.json", "made.json", "run.json", *(p.name for p in folder.glob("*.csv"))):
         (copy / name).write_bytes((report_run / name).read_bytes())
     monkeypatch.setenv("BACKSIGHT_DATA", str(tmp_path))
     assert main(["report", str(copy)]) == 0

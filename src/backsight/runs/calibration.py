@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backsight.errors import ModelFileError, explain_validation
+from backsight.evaluation.forecasts import BAND
 from backsight.models.frozen import Spec, Specs, floats
 from backsight.runs.tensors import write_tensors
 from backsight.vocabulary import Outputs
@@ -18,7 +19,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class CalibrationRows:
     """Forecasts and what came, by origin, of the validation part.
 
     Attributes:
@@ -26,16 +27,22 @@ class Calibration:
         times: shape (windows, horizon): of the targets; datetime64.
         actual: shape (windows, horizon), in the target's unit.
         predicted: shape (seeds, windows, horizon): of each seed; a model's forecast is their mean.
+        band: the same for the ends that forecasters say themselves, as networks with the quantile loss do: low, then
+            high, each of the shape of `predicted`; None for the rest.
     """
 
     origins: pd.DatetimeIndex
     times: NDArray[np.datetime64]
     actual: Outputs
     predicted: NDArray[np.float64]
+    band: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     @property
     def rows(self) -> pd.DataFrame:
-        """One row a forecast of the model, the mean over its seeds: origin, lead, time, actual, predicted."""
+        """One row a forecast of the model, the mean over its seeds: origin, lead, time, actual, predicted.
+
+        And low and high, if there is a band.
+        """
         windows, horizon = self.actual.shape
         return pd.DataFrame(
             {
@@ -44,11 +51,12 @@ class Calibration:
                 "time": self.times.ravel(),
                 "actual": self.actual.ravel(),
                 "predicted": self.predicted.mean(axis=0).ravel(),
+                **{name: end.mean(axis=0).ravel() for name, end in zip(BAND, self.band or (), strict=False)},
             }
         )
 
 
-def calibration_of(rows: pd.DataFrame, seeds: list[int]) -> Calibration:
+def calibration_of(rows: pd.DataFrame, seeds: list[int]) -> CalibrationRows:
     """The calibration of an entry, from its forecasts rows of the validation part of one exam.
 
     Args:
@@ -57,13 +65,15 @@ def calibration_of(rows: pd.DataFrame, seeds: list[int]) -> Calibration:
     """
     leads = rows["lead"].nunique()
     of_seed = [rows[rows["seed"] == seed].sort_values(["origin", "lead"], kind="stable") for seed in seeds]
-    first = of_seed[0]
-    return Calibration(
-        pd.DatetimeIndex(first["origin"].to_numpy()[::leads]),
-        first["time"].to_numpy().reshape(-1, leads),
-        first["actual"].to_numpy().reshape(-1, leads),
-        np.stack([one["predicted"].to_numpy().reshape(-1, leads) for one in of_seed]),
-    )
+    origins = pd.DatetimeIndex(of_seed[0]["origin"].to_numpy()[::leads])
+
+    def by_lead(one: pd.DataFrame, column: str) -> NDArray[Any]:
+        return one[column].to_numpy().reshape(-1, leads)
+
+    said = [name for name in BAND if name in rows and rows[name].notna().all()]
+    predicted, *band = (np.stack([by_lead(one, column) for one in of_seed]) for column in ("predicted", *said))
+    times, actual = by_lead(of_seed[0], "time"), by_lead(of_seed[0], "actual")
+    return CalibrationRows(origins, times, actual, predicted, (band[0], band[1]) if band else None)
 
 
 class _Note(BaseModel):
@@ -71,17 +81,20 @@ class _Note(BaseModel):
 
     version: int = Field(ge=1, le=VERSION)
     windows: int = Field(ge=1)
+    band: bool = False
 
 
-def pack_calibration(found: Calibration) -> bytes:
+def pack_calibration(found: CalibrationRows) -> bytes:
     """A calibration as bytes; `expected_calibration` and `unpack_calibration` read them."""
     arrays = {
         "origin": found.origins.as_unit("us").asi8,
         "time": found.times.astype("datetime64[us]").astype(np.int64),
         "actual": found.actual,
         "predicted": found.predicted,
+        **dict(zip(BAND, found.band or (), strict=False)),
     }
-    return write_tensors(arrays, {"version": VERSION, "windows": len(found.origins)})
+    said = {"band": True} if found.band else {}
+    return write_tensors(arrays, {"version": VERSION, "windows": len(found.origins), **said})
 
 
 def expected_calibration(note: dict[str, Any], seeds: int, horizon: int) -> Specs:
@@ -91,25 +104,28 @@ def expected_calibration(note: dict[str, Any], seeds: int, horizon: int) -> Spec
         ModelFileError: that is no note of ours.
     """
     try:
-        windows = _Note.model_validate(note).windows
+        read = _Note.model_validate(note)
     except ValidationError as error:
         raise ModelFileError(f"Its note is not of our form. {explain_validation(error)}") from error
+    windows, of_seeds = read.windows, floats(seeds, read.windows, horizon)
     return {
         "origin": Spec("int64", (windows,)),
         "time": Spec("int64", (windows, horizon)),
         "actual": floats(windows, horizon),
-        "predicted": floats(seeds, windows, horizon),
+        "predicted": of_seeds,
+        **(dict.fromkeys(BAND, of_seeds) if read.band else {}),
     }
 
 
-def unpack_calibration(arrays: dict[str, NDArray[Any]]) -> Calibration:
+def unpack_calibration(arrays: dict[str, NDArray[Any]]) -> CalibrationRows:
     """The calibration of these arrays, which are as expected.
 
     Raises:
         ModelFileError: a number is not finite, or times are not in order.
     """
     origin, time, actual, predicted = (arrays[name] for name in ("origin", "time", "actual", "predicted"))
-    if not (np.isfinite(actual).all() and np.isfinite(predicted).all()):
+    band = [arrays[name] for name in BAND if name in arrays]
+    if not all(np.isfinite(numbers).all() for numbers in (actual, predicted, *band)):
         raise ModelFileError("It holds numbers that are not finite.")
     # Between the years 1 and 9999, so that every later step can print them.
     known = all(-62_135_596_800_000_000 <= t.min() <= t.max() < 253_402_300_800_000_000 for t in (origin, time))
@@ -117,4 +133,5 @@ def unpack_calibration(arrays: dict[str, NDArray[Any]]) -> Calibration:
     if not known or not in_order:
         raise ModelFileError("Its times are not in order.")
     times = time.astype("datetime64[us]")
-    return Calibration(pd.DatetimeIndex(origin.astype("datetime64[us]")), times, actual, predicted)
+    origins = pd.DatetimeIndex(origin.astype("datetime64[us]"))
+    return CalibrationRows(origins, times, actual, predicted, (band[0], band[1]) if band else None)

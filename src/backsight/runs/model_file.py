@@ -30,7 +30,7 @@ from backsight.evaluation.panel_forecasts import Forecasts
 from backsight.models.own import Own
 from backsight.models.registry import recipe_to_json
 from backsight.runs.calibration import (
-    Calibration,
+    CalibrationRows,
     calibration_of,
     expected_calibration,
     pack_calibration,
@@ -83,7 +83,7 @@ class Model:
 
     card: Card
     fitted: tuple[Fitted, ...]
-    calibration: Calibration
+    calibration: CalibrationRows
 
     @property
     def entry(self) -> Entry:
@@ -232,7 +232,7 @@ def load_model(path: str | Path) -> Model:
         return Model(card, tuple(fitted), calibration)
 
 
-def read_members(file: BinaryIO) -> tuple[Card, list[Packed], Calibration]:
+def read_members(file: BinaryIO) -> tuple[Card, list[Packed], CalibrationRows]:
     """All members of an open zip, read and checked; nothing is built yet.
 
     Raises:
@@ -241,7 +241,7 @@ def read_members(file: BinaryIO) -> tuple[Card, list[Packed], Calibration]:
     return _read(ZipMembers(file))
 
 
-def _read(members: Members) -> tuple[Card, list[Packed], Calibration]:
+def _read(members: Members) -> tuple[Card, list[Packed], CalibrationRows]:
     """Read all members and check them, one by one and against each other."""
     with named(CARD):
         card = read_card(members.read(members.open(CARD, None, LONGEST).size))

@@ -11,7 +11,6 @@ from backsight.errors import RecipeError, SettingError
 from backsight.models.attention import Attention
 from backsight.models.convolution import Convolution
 from backsight.models.dense import Dense
-from backsight.models.network import Network
 from backsight.models.recurrent import Recurrent
 from backsight.models.ridge import Ridge
 from backsight.models.transformer import Transformer
@@ -80,10 +79,12 @@ def _member(graph: Graph, scaled: str, fitted: Fitted) -> str:
     elif isinstance(recipe, Transformer):
         output = onnx_networks.transformer_network(graph, scaled, recipe, arrays, view.lookback)
     else:
-        what = "its function is yours alone" if isinstance(recipe, Network) else "it reads no window"
         raise RecipeError(
-            f"{fitted.entry.name} can't be exported to ONNX: {what}. Networks of backsight, ridge and trees can."
+            f"{fitted.entry.name} can't be exported to ONNX; networks of backsight, ridge and trees can. The model "
+            f"file itself can be read by backsight."
         )
+    if quantiles := fitted.forecaster.freeze().settings.get("quantiles"):
+        output = onnx_networks.median(graph, output, view.horizon, quantiles)
     unscaled = graph.add("Mul", graph.add("Cast", output, to=_DOUBLE), graph.constant(view.target_scale))
     return graph.add("Add", unscaled, graph.constant(view.target_mean))
 

@@ -90,6 +90,13 @@ def transformer_network(graph: Graph, window: str, recipe: Transformer, arrays: 
     return _dense(graph, graph.add("Flatten", _normalize(graph, values, arrays, "norm")), arrays, "head")
 
 
+def median(graph: Graph, outputs: str, horizon: int, quantiles: int) -> str:
+    """The middle one of each lead's quantiles; a network may have them in another order."""
+    of_lead = graph.add("Reshape", outputs, graph.constant([0, horizon, quantiles]))
+    rising, _ = graph.several("TopK", 2, of_lead, graph.constant([quantiles]), axis=-1, largest=0)
+    return graph.add("Gather", rising, graph.constant(quantiles // 2), axis=-1)
+
+
 def _dense(graph: Graph, values: str, arrays: Arrays, name: str) -> str:
     product = graph.add("MatMul", values, graph.constant(arrays[f"{name}/kernel"]))
     return graph.add("Add", product, graph.constant(arrays[f"{name}/bias"]))

@@ -49,16 +49,18 @@ def to_keras(model: Model) -> Any:
 
 
 def _member(keras: Any, fitted: Fitted) -> Any:
-    """The network of one seed, on scaled inputs and targets."""
+    """From scaled inputs to the scaled forecast of one seed; of a network with quantiles, the median."""
     view, recipe = fitted.view, fitted.entry.recipe
     shape = (view.lookback, len(view.scaler.mean))
     if isinstance(recipe, Network):
         assert isinstance(fitted.forecaster, NetworkForecaster), "networks make networks"
-        built = keras.models.clone_model(recipe.build(*shape, view.horizon), clone_function=lambda x: _plain(keras, x))
+        quantiles = len(fitted.forecaster.program.quantiles)
+        network = recipe.build(*shape, fitted.forecaster.program.outputs)
+        built = keras.models.clone_model(network, clone_function=lambda layer: _plain(keras, layer))
         for variable, weights in zip(built.trainable_variables, fitted.forecaster.state.trainable, strict=True):
             variable.assign(np.asarray(weights))
         built.name = f"seed_{fitted.seed}"
-        return built
+        return built if not quantiles else lambda scaled: _median(keras, built(scaled), view.horizon, quantiles)
     frozen = fitted.forecaster.freeze().arrays
     inputs = keras.Input(shape)
     lags = keras.layers.Flatten(name="lags")(keras.layers.Permute((2, 1))(inputs))  # a column's lags side by side
@@ -69,6 +71,12 @@ def _member(keras: Any, fitted: Fitted) -> Any:
         [frozen["weights"] / view.target_scale, (frozen["intercept"] - view.target_mean) / view.target_scale]
     )
     return built
+
+
+def _median(keras: Any, outputs: Any, horizon: int, quantiles: int) -> Any:
+    """The middle one of each lead's quantiles; a network may have them in another order."""
+    of_lead = keras.layers.Reshape((horizon, quantiles))(outputs)
+    return keras.ops.sort(of_lead, axis=-1)[:, :, quantiles // 2]
 
 
 def _plain(keras: Any, layer: Any) -> Any:
