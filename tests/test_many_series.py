@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import backsight
 from backsight.cli.main import main
-from backsight.errors import ColumnError, DataError, ExamError, SettingError, WindowError
+from backsight.errors import ColumnError, DataError, ExamError, ModelFileError, SettingError, WindowError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.panel_exam import PanelExam, make_panel_exam
 from backsight.evaluation.panel_forecasts import PanelForecasts, Sheet
@@ -23,9 +23,12 @@ from backsight.runs.compare import compare, examine
 from backsight.runs.fit import fit_entry
 from backsight.runs.lookback import lookback_curve
 from backsight.runs.memory import memory_profile
+from backsight.runs.packed import _expected as expected
+from backsight.runs.packed import _read_note, pack, unpack
 from backsight.runs.record import comparison_record
 from backsight.runs.saved import read_study
 from backsight.runs.study import make_study
+from backsight.runs.tensors import read_from, read_tensors, write_tensors
 from backsight.runs.tune import tune
 from backsight.series.frequency import find_step, grid_places
 from backsight.series.from_frame import from_frame
@@ -445,6 +448,57 @@ def test_what_works_on_one_series_says_so():
         replace(make_study(panel, "y", models="ridge", lookback=[3]), series=make_toy())
 
 
+def test_what_is_kept_of_a_fit_is_the_fit_to_the_bit(found):
+    """Scales and forecasters of every series, through the bytes of a run folder."""
+    origins = found.exam.origins("test")
+    for fitted in found.fitted:
+        packed = pack(fitted)
+        again = unpack(packed, fitted.entry, PLAN)
+        assert again.view.each.ids == found.series.ids
+        assert np.array_equal(again.predict(found.series, origins), fitted.predict(found.series, origins))
+        assert pack(again) == packed
+        with pytest.raises(ModelFileError):
+            unpack(packed[:-8], fitted.entry, PLAN)
+
+
+def test_bytes_that_are_no_fit_of_many_series_are_refused(found):
+    seasonal = next(f for f in found.fitted if f.entry.name == "climatology")
+    values, arrays = {}, {}
+
+    def damaged(**changed):
+        note = {**values, "each": {**values["each"], **changed.pop("note", {})}}
+        return write_tensors({**arrays, **changed}, note)
+
+    def expect(note):
+        values.update(note)
+        return expected(_read_note(note), seasonal.entry)
+
+    packed = pack(seasonal)
+    arrays |= read_tensors(read_from(packed), len(packed), expect)[1]
+    assert damaged() == packed
+    sizes, scale = values["each"]["sizes"], arrays["each/target/scale"]
+    longer = {"each/arrays/weights": np.append(arrays["each/arrays/weights"], 1.0)}
+    twice = np.frombuffer(b'{"names":["s0","s0","s2"]}', dtype=np.uint8)
+    for message, changed in {
+        "belong to no series": {**longer, "note": {"sizes": {"weights": sizes["weights"] + 1}}},
+        "is cut off": {"each/settings/yearly": arrays["each/settings/yearly"] + 1},
+        "must be a whole number": {"each/settings/yearly": arrays["each/settings/yearly"] - 9},
+        "scales above 0": {"each/target/scale": 0 * scale},
+        "no two alike": {"each/names": twice, "note": {"names": len(twice)}},
+        "must be float64": {"note": {"series": 4}},
+        "can't have -1 numbers": {"note": {"sizes": {"weights": -1}}},
+        "one forecaster, or one of each": {"note": {"settings": None}},
+    }.items():
+        with pytest.raises(ModelFileError, match=message):
+            unpack(damaged(**changed), seasonal.entry, PLAN)
+
+
+def test_what_is_not_made_for_many_series_says_so(found):
+    for ask in (found.model, found.intervals, found.calibration):
+        with pytest.raises(SettingError, match="one series"):
+            ask("ridge_4")
+
+
 def test_lookbacks_of_many_series():
     found = lookback_curve(make_panel(), "y", models="ridge", baselines=False, workers=1)
     assert set(found.table["lookback"]) == {1, 2, 3, 7}  # a tenth of the training rows of the middle one
@@ -646,6 +700,10 @@ def test_the_program_from_table_to_files(result, capsys):
     assert "b<script>" in said
     assert "a[red]" in said
     assert "'tiny'" in said
+    page = (folder / "out" / "report.html").read_text()
+    assert "Series by series" in page
+    assert "b&lt;script&gt;" in page
+    assert "b<script>" not in page
     rows = pd.read_csv(folder / "out" / "series.csv")
     assert len(rows) == 6 * len(names)
     ridge_rows = rows[rows["entry"] == "ridge_3"]
@@ -674,6 +732,21 @@ def test_a_run_of_many_series_is_read_again(result, capsys):
     path.write_text(path.read_text().replace("a<script>", "c<script>"))
     with pytest.raises(DataError, match="has changed since"):
         read_study(folder / "out")
+
+
+def test_a_run_of_many_series_goes_on_where_it_was(result, capsys):
+    folder, command = result
+    assert main([*command[:-4], "--out", str(folder / "again"), "--skip-short"]) == 0
+    ledger = folder / "again" / "ledger.jsonl"
+    lines = ledger.read_text().splitlines()
+    ledger.write_text("\n".join(lines[:3]) + "\n")  # as if it had been killed after three fits
+    wanted = (folder / "again" / "leaderboard.csv").read_bytes()
+    (folder / "again" / "leaderboard.csv").unlink()
+    assert main(["resume", str(folder / "again")]) == 0
+    assert (folder / "again" / "leaderboard.csv").read_bytes() == wanted
+    assert ledger.read_text().splitlines()[:3] == lines[:3]
+    assert main([*command, "--skip-short", "--save", str(folder / "model.zip")]) == 2
+    assert "This works on one series" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["tune", "memory lstm", "audit", "lesson"])

@@ -242,7 +242,7 @@ class Comparison:
         >>> import backsight
         >>> found = backsight.compare(backsight.load("seattle"), "temp_max", models=["ridge"], lookback=[3], seeds=1)
         >>> rows = found.intervals("ridge_3")
-        >>> round(((rows["lower"] <= rows["actual"]) & (rows["actual"] <= rows["upper"])).mean(), 2)
+        >>> round(float(((rows["lower"] <= rows["actual"]) & (rows["actual"] <= rows["upper"])).mean()), 2)
         0.96
         """
         if not 0 < level < 1:
