@@ -35,6 +35,7 @@ from backsight.report.page.page import page
 from backsight.report.page.svg import draw_path
 from backsight.report.report import write_report
 from backsight.report.stored import Stored, read_stored
+from backsight.runs.layout import RESULT_FILE
 from report_runs import COMMAND, HOSTILE, everything, renamed
 
 SECTIONS = {
@@ -175,7 +176,7 @@ def test_the_report_is_written_again_from_the_files_alone(report_run, monkeypatc
     first = (report_run / "report.html").read_bytes()
     copy = tmp_path / "copy"
     copy.mkdir()
-    for name in ("result.json", "made.json", "run.json", *(p.name for p in folder.glob("*.csv"))):
+    for name in ("result.json", "made.json", "run.json", *(p.name for p in report_run.glob("*.csv"))):
         (copy / name).write_bytes((report_run / name).read_bytes())
     monkeypatch.setenv("BACKSIGHT_DATA", str(tmp_path))
     assert main(["report", str(copy)]) == 0
@@ -218,12 +219,12 @@ def test_a_folder_that_is_no_run(files, says, tmp_path, capsys):
 
 
 def test_a_file_where_figures_should_go_stops_it_before_anything_is_replaced(report_run, tmp_path, capsys):
-    for name in ("record.json", "leaderboard.csv"):
+    for name in (RESULT_FILE, "leaderboard.csv"):
         (tmp_path / name).write_bytes((report_run / name).read_bytes())
     (tmp_path / "figures").write_text("mine")
     assert main(["report", str(tmp_path)]) == 2
-    assert f"{tmp_path} can't be written: File exists" in capsys.readouterr().err
-    assert {p.name for p in tmp_path.iterdir()} == {"record.json", "leaderboard.csv", "figures"}
+    assert "figures can't be made: a file is in its place" in capsys.readouterr().err
+    assert {p.name for p in tmp_path.iterdir()} == {RESULT_FILE, "leaderboard.csv", "figures"}
 
 
 def test_ten_entries_of_five_seeds_make_a_small_page(stored, tmp_path):
