@@ -16,6 +16,7 @@ from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.exam import Part
 from backsight.evaluation.folds import Folds
 from backsight.evaluation.leaderboard import leaderboard, ranked, seed_scores
+from backsight.evaluation.leads import Leads
 from backsight.evaluation.losses import window_losses
 from backsight.evaluation.significance import (
     Paired,
@@ -53,6 +54,11 @@ class Judge:
     def folds(self) -> Folds:
         """Scores in each fold of a backtest; none otherwise."""
         return Folds(self.forecasts)
+
+    @cached_property
+    def leads(self) -> Leads:
+        """Scores of each lead by itself."""
+        return Leads(self.forecasts, self.floors, self.overlap)
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.intervals import centred, examined
 from backsight.report.files import Writer
+from backsight.report.leads import lead_rows
 from backsight.runs.layout import MADE_FILE, RESULT_FILE
 
 Record = dict[str, Any]
@@ -16,7 +17,7 @@ Record = dict[str, Any]
 def comparison_files(
     record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
 ) -> dict[str, Writer]:
-    """Writers by file name: record, leaderboard, forecasts, intervals; and, if any, folds and training curves.
+    """Writers by file name: record, leaderboard, forecasts, intervals; leads, folds and training curves if any.
 
     Args:
         record: of the comparison; see `runs.record`.
@@ -30,6 +31,8 @@ def comparison_files(
         "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
         **interval_files(record["exam"], forecasts),
     }
+    if record["exam"]["leads"] is not None:
+        files["leads.csv"] = lambda path: lead_rows(record["exam"]).to_csv(path, index=False)
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:

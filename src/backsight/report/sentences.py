@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
 
+from backsight.report.leads import leads_sentences
+
 Record = dict[str, Any]
 
 #: More names than this are not read.
@@ -40,6 +42,7 @@ def exam_sentences(exam: Record) -> list[str]:
         *picks_sentences(exam["picks"], unit),
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),
         *_verdicts(exam, entries, unit),
+        *leads_sentences(exam, unit),
         *_intervals(exam, entries, unit),
         *_lookbacks(exam, unit),
         *_parrots(entries),

@@ -8,9 +8,9 @@ from time import perf_counter
 
 import pandas as pd
 
-from backsight.errors import Interrupted, RecipeError, SettingError
+from backsight.errors import Interrupted, RecipeError
 from backsight.evaluation.calibration import Calibration
-from backsight.evaluation.ensemble import base_entry, with_ensembles
+from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import FOLD
 from backsight.evaluation.intervals import calibrate, centred, examined
@@ -29,7 +29,8 @@ from backsight.runs.openings import Openings, note_opening
 from backsight.runs.piece import Piece
 from backsight.runs.pools import THREADS, Backend, BackendName
 from backsight.runs.progress import Progress, Silent
-from backsight.runs.study import NETWORKS, Model, Study, make_study
+from backsight.runs.sitting import sit_all, whole_folds
+from backsight.runs.study import NETWORKS, Model, Strategy, Study, make_study
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window
@@ -86,13 +87,18 @@ class Comparison:
             self.forecasts,
             self.exam.overlap,
             floors=[name for name in names if not entry[name].recipe.reads_window],
-            simple=[name for name in names if not isinstance(entry[name].recipe, Network)],
+            simple=[name for name in names if not isinstance(entry[name].recipe.core, Network)],
         )
 
     @property
     def leaderboard(self) -> pd.DataFrame:
         """Tie groups, and entries in each by mean validation RMSE over seeds; see `evaluation.judge`."""
         return self.judge.leaderboard
+
+    @property
+    def leads(self) -> pd.DataFrame:
+        """Errors and skill of every entry at each lead; see `Leads.table` in `evaluation.leads`."""
+        return self.judge.leads.table
 
     @property
     def recommended(self) -> str:
@@ -114,7 +120,7 @@ class Comparison:
         board = self.leaderboard
         finite = set(self.judge.losses("test").columns)
         alive = [name for name in board.sort_values("val_rmse")["entry"] if name in finite]
-        networks = [name for name in alive if isinstance(self.entry(name).recipe, Network)]
+        networks = [name for name in alive if isinstance(self.entry(name).recipe.core, Network)]
         simple = next((name for name in alive if name not in networks), None)
         asked = {
             "recommended": (self.recommended, next(iter(alive), None)),
@@ -130,7 +136,7 @@ class Comparison:
         return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
 
     def paired(self, first: str, second: str, part: Part = "test") -> Paired:
-        """The difference between two entries, by paired tests; see `evaluation.significance`.
+        """Error of entry `first` less that of `second` on a `part`, by paired tests; see `evaluation.significance`.
 
         Raises:
             ExamError: there is no such entry, or it failed.
@@ -219,49 +225,34 @@ class Comparison:
         return predict_every_origin(self.members(name), series or self.series)
 
     def calibration(self, entry: str | None = None) -> Calibration:
-        """What the errors of an entry on validation say of intervals around its forecasts; of a backtest, the latest.
+        """What validation errors say of intervals around an entry's forecasts; of a backtest, those of the latest fold.
 
         Args:
             entry: its name; the recommended one without it.
 
         Raises:
-            RecipeError: no such entry.
-            ExamError: it failed.
+            RecipeError, ExamError: there is no such entry, or it failed.
         """
-        rows = centred(self._rows(entry))
+        rows = self._centred(entry)
         latest = rows[rows[FOLD] == rows[FOLD].max()] if FOLD in rows else rows
         return calibrate(latest[latest["part"] == "validation"])
 
     def intervals(self, entry: str | None = None, level: float = 0.9) -> pd.DataFrame:
-        """The test forecasts of an entry with their intervals; see `evaluation.intervals.examined`.
+        """The test forecasts of an entry with their intervals, made in two ways; see `evaluation.intervals.examined`.
 
         Args:
             entry: its name; the recommended one without it. Of several seeds their mean forecast is the centre.
             level: share of actual values to hold.
 
-        Returns:
-            one row a forecast: origin, lead, time, actual, predicted, seed_sd, lower and upper (by validation errors),
-            adaptive_lower and adaptive_upper (with updates as actuals arrive).
-
         Raises:
-            RecipeError: no such entry.
-            ExamError: it failed.
+            RecipeError, ExamError: there is no such entry, or it failed.
             SettingError: the level is no share.
-
-        >>> import backsight
-        >>> found = compare(backsight.load("seattle"), "temp_max", models=["ridge"], lookback=[3], seeds=1)
-        >>> rows = found.intervals("ridge_3")
-        >>> round(((rows["lower"] <= rows["actual"]) & (rows["actual"] <= rows["upper"])).mean(), 2)
-        0.96
         """
-        if not 0 < level < 1:
-            raise SettingError(f"A level is a share between 0 and 1, such as 0.9; {level} was given.")
-        return examined(centred(self._rows(entry)), level)
+        return examined(self._centred(entry), level)
 
-    def _rows(self, entry: str | None) -> pd.DataFrame:
-        """Forecasts rows of an entry's seeds."""
+    def _centred(self, entry: str | None) -> pd.DataFrame:
         name = self.members(entry or self.recommended)[0].entry.name
-        return self.forecasts[self.forecasts["entry"] == name]
+        return centred(self.forecasts[self.forecasts["entry"] == name])
 
 
 def compare(
@@ -281,6 +272,7 @@ def compare(
     window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
+    strategy: Sequence[Strategy] = ("direct",),
     baselines: bool = True,
     out: Path | str | None = None,
     workers: int | None = None,
@@ -309,6 +301,8 @@ def compare(
             has as many rows as in the first fold ("sliding").
         calendar: whether to read sine and cosine of the day of the year too.
         dropout: rates; every model that has dropout is entered once with each.
+        strategy: how several steps are forecast; every model that reads a window is entered once with each. "direct":
+            one output a step. "recursive": one output, fed back as the newest value; it reads the target alone.
         baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
             exam too, as they should.
         out: a run folder that keeps every fit; with the same arguments a comparison that was ended goes on there.
@@ -320,9 +314,10 @@ def compare(
 
     Raises:
         ColumnError: no such target, or a glob that fits nothing.
-        RecipeError: no such model or setting.
+        RecipeError: no such model or setting, or one that can't read these columns.
         SettingError: a number outside its range, or a folder that holds another run.
         WindowError: the series is too short.
+        Interrupted: Ctrl-C came before a single fit was finished.
 
     >>> import backsight
     >>> series = backsight.load("seattle")
@@ -346,6 +341,7 @@ def compare(
         window=window,
         calendar=calendar,
         dropout=dropout,
+        strategy=strategy,
         baselines=baselines,
     )
     with run_in(out, "compare", study) as run:
@@ -394,28 +390,9 @@ def conclude(
     Raises:
         Interrupted: nothing was.
     """
-    folds = [_finished(study, outcome.results[k :: len(study.exams)]) for k in range(len(study.exams))]
-    # A seed that Ctrl-C kept from one fold sits the exam in none: all entries have the same keys.
-    whole = set.intersection(*({(f.entry.name, f.seed) for f in fitted} for fitted in folds))
-    folds = [[f for f in fitted if (f.entry.name, f.seed) in whole] for fitted in folds]
-    if not whole:
+    folds = whole_folds(study, outcome.results)
+    if not folds[-1]:
         raise Interrupted
     openings = note_opening(study) if run is None else run.open_test_days()
-    tables = [_sit(study, exam, fitted) for exam, fitted in zip(study.exams, folds, strict=True)]
-    if study.earlier:
-        tables = [table.assign(**{FOLD: fold}) for fold, table in enumerate(tables, start=1)]
-    forecasts = with_ensembles(pd.concat(tables, ignore_index=True))
+    forecasts = sit_all(study, folds)
     return Comparison(study, tuple(folds[-1]), forecasts, seconds, outcome.interrupted, openings, lost)
-
-
-def _finished(study: Study, results: Iterable[Iterable[Fitted | None]]) -> list[Fitted]:
-    """The fits of one fold that were finished, entry by entry."""
-    place = {entry.name: i for i, entry in enumerate(study.entries)}
-    fits = (f for of_job in results for f in of_job if f is not None)
-    return sorted(fits, key=lambda f: (place[f.entry.name], f.seed))
-
-
-def _sit(study: Study, exam: Exam, fitted: Iterable[Fitted]) -> pd.DataFrame:
-    """Forecasts rows of both parts of an exam."""
-    parts: tuple[Part, ...] = ("validation", "test")
-    return pd.concat([f.sit(study.series, exam, part) for f in fitted for part in parts], ignore_index=True)

@@ -106,18 +106,32 @@ def fit_entry(
     ]
 
 
-def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
-    """The mean forecast of several seeds at every origin of a series, the last one included.
+def steps_needed(members: Sequence[Fitted]) -> int:
+    """How many steps up to its origin a forecast of these seeds needs."""
+    return max(members[0].view.lookback, *(m.forecaster.steps_back for m in members))
 
-    Returns:
-        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted; low and high if
-        the forecasters say them; and seed_sd, the standard deviation over seeds (NaN for a single one).
+
+def predict_every_origin(members: Sequence[Fitted], series: Series) -> pd.DataFrame:
+    """The forecasts of several seeds at every origin of a series, the last one included; see `predict_at`.
+
+    Raises:
+        WindowError: the series is too short for one.
     """
-    view = members[0].view
-    back = max(view.lookback, *(m.forecaster.steps_back for m in members))
+    back = steps_needed(members)
     if len(series) < back:
         raise WindowError(f"A forecast needs {back} steps to look back on; {series.name} has {len(series)}.")
-    origins = np.arange(back - 1, len(series), dtype=np.int32)
+    return predict_at(members, series, np.arange(back - 1, len(series), dtype=np.int32))
+
+
+def predict_at(members: Sequence[Fitted], series: Series, origins: Origins) -> pd.DataFrame:
+    """The mean forecast of several seeds at these origins.
+
+    Returns:
+        one row a forecast: origin, lead, time, actual (NaN after the end of the series, and where none was observed),
+        predicted; low and high if all forecasters say them; and seed_sd, the standard deviation over seeds (NaN for a
+        single one).
+    """
+    view = members[0].view
     of_seeds = np.array([m.predict(series, origins) for m in members])
     bands = [m.forecaster.predict_band(m.view.show(series, origins)) for m in members]
     said = [band for band in bands if band is not None]
@@ -125,6 +139,7 @@ def predict_every_origin(members: list[Fitted], series: Series) -> pd.DataFrame:
     spread = np.std(of_seeds, axis=0, ddof=1) if len(members) > 1 else np.full(of_seeds[0].shape, np.nan)
     times = series.times.append(times_after(series.times, view.horizon))
     actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
+    actual[list(series.filled_rows(view.target))] = np.nan
     rows = (origins[:, None] + np.arange(1, view.horizon + 1)).ravel()
     return pd.DataFrame(
         {

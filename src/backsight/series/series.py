@@ -30,6 +30,9 @@ class Series:
         filled: shape (steps, columns), true where a value was carried forward and not observed; None
             where all were. No window with a filled target is learnt from or scored.
 
+    Raises:
+        DataError: the shapes of values, times and columns do not fit each other.
+
     >>> import numpy as np, pandas as pd
     >>> days = pd.date_range("2020-01-01", periods=3)
     >>> series = Series("toy", days, np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), ("a", "b"))
@@ -56,7 +59,7 @@ class Series:
         return len(self.times)
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """One column, shape (steps,).
+        """The values of the column called `name`, shape (steps,), in its unit.
 
         Raises:
             ColumnError: there is no such column.

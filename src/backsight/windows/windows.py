@@ -10,6 +10,7 @@ from backsight.errors import ColumnError, SettingError, WindowError
 from backsight.series.series import Series
 from backsight.vocabulary import Inputs, Origins, Outputs, Steps, Targets
 from backsight.windows.calendar import CALENDAR, calendar_features
+from backsight.windows.feedback import Feedback
 from backsight.windows.scaling import ScaleName, Scaler, fit_scaler
 from backsight.windows.split import Split
 
@@ -25,6 +26,7 @@ class Windows:
         times: one a step.
         origins: shape (windows,): the row of each window's last input.
         lookback, horizon: lengths of a window's inputs and outputs.
+        feedback: how forecasts become inputs, where the target's own past is all that is read; None otherwise.
     """
 
     inputs: Steps
@@ -35,6 +37,7 @@ class Windows:
     origins: Origins
     lookback: int
     horizon: int
+    feedback: Feedback | None = None
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -168,6 +171,7 @@ class View:
             origins=np.empty(0, dtype=np.int32),
             lookback=self.lookback,
             horizon=self.horizon,
+            feedback=Feedback(series.times, self.scaler, self.calendar) if self.features == (self.target,) else None,
         )
         return whole.at(origins)
 
