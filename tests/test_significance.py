@@ -180,3 +180,12 @@ def test_exams_of_two_to_eight_windows_say_too_few_and_no_more(rows):
     series = Series("short", times, values[:, None], ("y",))
     found = compare(series, "y", models="ridge", lookback=[1, 3], seeds=1)
     assert set(found.leaderboard["verdict"]) <= {"too few windows", "floor"}
+
+
+@pytest.mark.parametrize("windows", range(1, 10))
+def test_exams_of_a_few_windows_claim_nothing_and_do_not_crash(windows):
+    table = losses(0, 3, 5, windows=windows)
+    assert not paired_test(table, "a", "b").enough
+    assert set(tie_groups(table, always).values()) == {1}
+    assert "a" in confidence_set(table)
+    assert within_one_error(table, "a", "a")

@@ -78,8 +78,8 @@ if TYPE_CHECKING:
         plot_lesson as plot_lesson,
     )
     from backsight.report.report import write_report as write_report
-    from backsight.runs.compare import Comparison as Comparison
     from backsight.runs.compare import compare as compare
+    from backsight.runs.comparison import Comparison as Comparison
     from backsight.runs.lesson import Lesson as Lesson
     from backsight.runs.lesson import run_lesson as run_lesson
     from backsight.runs.lookback import Lookbacks as Lookbacks
@@ -118,7 +118,7 @@ _HOME = {
     "BacksightError": "errors",
     "CATALOGUE": "series.catalogue",
     "ColumnError": "errors",
-    "Comparison": "runs.compare",
+    "Comparison": "runs.comparison",
     "DataError": "errors",
     "DatasetUnavailable": "errors",
     "Diagnosis": "series.doctor.diagnosis",

@@ -14,6 +14,7 @@ from backsight.cli.options import (
     ExamOptions,
     Json,
     Lookbacks,
+    ManyOptions,
     Models,
     Out,
     Seeds,
@@ -28,13 +29,14 @@ from backsight.cli.saving import SaveOptions
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backsight.runs.compare import Comparison
+    from backsight.runs.comparison import Comparison
 
 
 @bundled
 def compare(
     data: Data,
     of_data: DataOptions,
+    of_many: ManyOptions,
     of_exam: ExamOptions,
     of_backtest: BacktestOptions,
     lookback: Lookbacks = "1,3,7,30",
@@ -80,6 +82,8 @@ def compare(
       backsight compare seattle --target temp_max --models ridge,lstm --save model.zip
 
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
+
+      backsight compare shops.csv --id shop --target units --lookback 7,28 --models lstm
     """
     check_outputs(json, out, data)
     of_saving.check(json, data)
@@ -89,8 +93,8 @@ def compare(
     from backsight.cli.screen import notice, own_output_aside, results_console
     from backsight.runs.study import make_study
 
-    plan, source = of_training.plan(), of_data.source(data)
-    series = source.load()
+    plan, source = of_training.plan(), of_data.source(data, of_many.id)
+    series = source.read()
     console = results_console(json)
     notice(console, series, of_data.target)
     with own_output_aside(json):
@@ -105,13 +109,14 @@ def compare(
             seeds=seeds,
             plan=plan,
             scale=of_training.scale,
-            split=of_exam.choose_split(series),
+            split=of_exam.choose_split,
             folds=of_backtest.folds,
             window=of_backtest.window,
             calendar=of_training.calendar,
             dropout=rates,
             strategy=strategies,
             baselines=baselines,
+            skip_short=of_many.skip_short,
         )
     of_saving.check_study(study)
     found = conduct("compare", study, source, summarise, out=out, of_backend=of_backend, json=json, console=console)
@@ -135,6 +140,7 @@ def summarise(found: "Comparison") -> Results:
     from backsight.report.leads import leads_table
     from backsight.report.output import comparison_files
     from backsight.report.sentences import exam_sentences
+    from backsight.report.series import series_table
     from backsight.report.tables import exam_table
     from backsight.runs.record import comparison_record
 
@@ -146,6 +152,9 @@ def summarise(found: "Comparison") -> Results:
         console.print()
         if record["exam"]["leads"] is not None:
             console.print(leads_table(record["exam"]))
+            console.print()
+        if (of_series := series_table(record["exam"])) is not None:
+            console.print(of_series)
             console.print()
         for sentence in exam_sentences(record["exam"]):
             console.print(f"- {sentence}", markup=False)

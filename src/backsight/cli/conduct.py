@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from backsight.report.files import Writer
-    from backsight.runs.compare import Comparison
+    from backsight.runs.comparison import Comparison
     from backsight.runs.folder import Kind, RunFolder
     from backsight.runs.study import Study
     from backsight.series.source import Source

@@ -13,6 +13,7 @@ from backsight.cli.options import (
     DataOptions,
     ExamOptions,
     Json,
+    ManyOptions,
     Models,
     Out,
     Seeds,
@@ -24,13 +25,14 @@ from backsight.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backsight.runs.compare import Comparison
+    from backsight.runs.comparison import Comparison
 
 
 @bundled
 def lookback(
     data: Data,
     of_data: DataOptions,
+    of_many: ManyOptions,
     of_exam: ExamOptions,
     of_backtest: BacktestOptions,
     lookback: Annotated[
@@ -70,8 +72,8 @@ def lookback(
     from backsight.cli.screen import notice, own_output_aside, results_console
     from backsight.runs.lookback import make_lookback_study
 
-    plan, source = of_training.plan(), of_data.source(data)
-    series = source.load()
+    plan, source = of_training.plan(), of_data.source(data, of_many.id)
+    series = source.read()
     console = results_console(json)
     notice(console, series, of_data.target)
     with own_output_aside(json):
@@ -86,11 +88,12 @@ def lookback(
             seeds=seeds,
             plan=plan,
             scale=of_training.scale,
-            split=of_exam.choose_split(series),
+            split=of_exam.choose_split,
             folds=of_backtest.folds,
             window=of_backtest.window,
             calendar=of_training.calendar,
             baselines=baselines,
+            skip_short=of_many.skip_short,
         )
     conduct("lookback", study, source, summarise, out=out, of_backend=of_backend, json=json, console=console)
 

@@ -78,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except (BacksightError, typer.TyperException) as error:
+        if getattr(error, "option_name", None) == "--id":
+            return _fail("--id, for many series, is an option of compare and lookback; this works on one series.")
         return _fail(error.format_message() if isinstance(error, typer.TyperException) else str(error))
     except Interrupted:
         return _fail("", code=130, instead="Stopped. Nothing was finished, so nothing was written.")

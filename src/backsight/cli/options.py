@@ -11,6 +11,7 @@ from backsight.errors import SettingError
 if TYPE_CHECKING:
     from backsight.runs.pools import Backend
     from backsight.runs.study import Strategy
+    from backsight.series.rows import Rows
     from backsight.series.series import Series
     from backsight.series.source import Source
     from backsight.training.plan import Plan
@@ -114,15 +115,20 @@ class DataOptions:
         """
         return None if self.features is None else split_globs("--features", self.features)
 
-    def source(self, data: str) -> "Source":
-        """Where the series comes from. Only the columns and rows that are asked for have to be in order."""
+    def source(self, data: str, id: str | None = None) -> "Source":
+        """Where the series comes from. Only the columns and rows that are asked for have to be in order.
+
+        Args:
+            data: a file or a dataset.
+            id: of a file of many series, the column that names them.
+        """
         from backsight.series.source import Source
 
         columns = None if self.globs is None else [*self.globs, *([self.target] if self.target else [])]
         asked = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("target", "features")}
-        return Source(data, columns, **asked)
+        return Source(data, columns, **asked, id=id)
 
-    def target_of(self, data: str, series: "Series") -> str:
+    def target_of(self, data: str, series: "Rows") -> str:
         """The column to forecast: as named, or as the catalogue has it.
 
         Raises:
@@ -135,6 +141,32 @@ class DataOptions:
         if data not in CATALOGUE:
             raise SettingError(f"Name the column to forecast with --target. {data} has {', '.join(series.columns)}.")
         return CATALOGUE[data].target
+
+
+@dataclass(frozen=True)
+class ManyOptions:
+    """Many series in one file."""
+
+    id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column that says which of many series a row belongs to. Each model is one over all of them; each "
+            "series is scaled and scored by itself.",
+        ),
+    ] = None
+    skip_short: Annotated[
+        bool,
+        typer.Option(
+            "--skip-short",
+            help="Leave out series that are too short for what is asked, or constant, and say which; without it they "
+            "are an error.",
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        if self.skip_short and self.id is None:
+            raise SettingError("--skip-short leaves out some of many series: name the column that tells them, --id.")
 
 
 @dataclass(frozen=True)

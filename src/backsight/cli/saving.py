@@ -11,7 +11,7 @@ from backsight.errors import SettingError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backsight.runs.compare import Comparison
+    from backsight.runs.comparison import Comparison
     from backsight.runs.study import Study
 
 

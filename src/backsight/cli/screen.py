@@ -14,7 +14,7 @@ from backsight.runs.progress import Silent
 from backsight.training.events import EpochDone
 
 if TYPE_CHECKING:
-    from backsight.series.series import Series
+    from backsight.series.rows import Rows
 
 
 def results_console(json: Path | None = None) -> Console:
@@ -30,7 +30,7 @@ def results_console(json: Path | None = None) -> Console:
     )
 
 
-def notice(console: Console, series: "Series", target: str | None) -> None:
+def notice(console: Console, series: "Rows", target: str | None) -> None:
     """Say what of the file is not used, or is not what was observed."""
     if series.left_out:
         console.print(f"Left out, since they hold text: {', '.join(series.left_out)}.", markup=False)

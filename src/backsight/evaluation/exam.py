@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from backsight.errors import SettingError, WindowError
-from backsight.series.series import Series, day
+from backsight.series.rows import Rows
+from backsight.series.series import day
 from backsight.vocabulary import Origins
 from backsight.windows.split import Split
 from backsight.windows.windows import target_rows, window_origins
@@ -52,6 +53,11 @@ class Exam:
             raise WindowError(f"No target of the {unseen[0]} part was observed: all were filled. Take other rows.")
 
     @property
+    def gap(self) -> int:
+        """Rows left out between one part and the next."""
+        return self.split.gap
+
+    @property
     def overlap(self) -> int:
         """How many windows in a row share a target row, so that their errors depend on each other."""
         return -(-self.horizon // self.stride)
@@ -73,12 +79,19 @@ class Exam:
         """The rows that are targets of a part, each once, rising; shape (rows,)."""
         return np.unique(target_rows(self.origins(part), self.horizon))
 
-    def describe_days(self, series: Series, part: Part) -> tuple[str, str, int]:
+    def describe_days(self, series: Rows, part: Part) -> tuple[str, str, int]:
         """First and last target time of a part, and the number of its target rows."""
         return describe_days(series, [self], part)
 
 
-def also_tested(exams: Iterable[Exam]) -> int:
+class Sat(Protocol):
+    """An exam of one series or of many, as far as its rows go."""
+
+    def target_rows(self, part: Part) -> Origins:
+        """The rows that are targets of a part, each once, rising; shape (rows,)."""
+
+
+def also_tested(exams: Iterable[Sat]) -> int:
     """How many validation rows of these exams are test rows of another."""
     validated, tested = (
         np.unique(np.concatenate([exam.target_rows(part) for exam in exams])) for part in ("validation", "test")
@@ -86,7 +99,8 @@ def also_tested(exams: Iterable[Exam]) -> int:
     return len(np.intersect1d(validated, tested))
 
 
-def describe_days(series: Series, exams: Iterable[Exam], part: Part) -> tuple[str, str, int]:
+def describe_days(series: Rows, exams: Iterable[Sat], part: Part) -> tuple[str, str, int]:
     """First and last target time of a part over several exams, and the number of its target rows."""
     rows = np.unique(np.concatenate([exam.target_rows(part) for exam in exams]))
-    return day(series.times[rows[0]]), day(series.times[rows[-1]]), len(rows)
+    times = series.times[rows]
+    return day(times.min()), day(times.max()), len(rows)

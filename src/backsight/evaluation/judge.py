@@ -15,9 +15,11 @@ import pandas as pd
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.exam import Part
 from backsight.evaluation.folds import Folds
+from backsight.evaluation.forecasts import NO_FORECASTS
 from backsight.evaluation.leaderboard import leaderboard, ranked, seed_scores
 from backsight.evaluation.leads import Leads
 from backsight.evaluation.losses import window_losses
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, opened_parts
 from backsight.evaluation.significance import (
     Paired,
     confidence_set,
@@ -34,13 +36,14 @@ class Judge:
     """All that forecasts rows say.
 
     Attributes:
-        forecasts: see `evaluation.forecasts`; ensembles are entries like any other, folds of a backtest are pooled.
+        forecasts: see `evaluation.forecasts`; ensembles are entries like any other, folds of a backtest are pooled,
+            and of many series errors are in sd.
         overlap: windows that share a target row; see `Exam.overlap`.
         floors: entries that read no window (persistence, climatology).
         simple: entries that are no network, the floors among them.
     """
 
-    forecasts: pd.DataFrame
+    forecasts: Forecasts
     overlap: int = 1
     floors: Collection[str] = ()
     simple: Collection[str] = ()
@@ -53,12 +56,13 @@ class Judge:
     @cached_property
     def folds(self) -> Folds:
         """Scores in each fold of a backtest; none otherwise."""
-        return Folds(self.forecasts)
+        return Folds(NO_FORECASTS if isinstance(self.forecasts, PanelForecasts) else self.forecasts)
 
     @cached_property
     def leads(self) -> Leads:
-        """Scores of each lead by itself."""
-        return Leads(self.forecasts, self.floors, self.overlap)
+        """Scores of each lead by itself; of many series there are none yet."""
+        forecasts = NO_FORECASTS if isinstance(self.forecasts, PanelForecasts) else self.forecasts
+        return Leads(forecasts, self.floors, self.overlap)
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:
@@ -141,7 +145,7 @@ class Judge:
     @cached_property
     def _losses(self) -> dict[str, pd.DataFrame]:
         parts: tuple[Part, ...] = ("validation", "test")
-        opened = set(self.forecasts["part"])
+        opened = opened_parts(self.forecasts)
         return {part: window_losses(self.forecasts, part) for part in parts if part in opened}
 
     def paired(self, first: str, second: str, part: Part = "test") -> Paired:
@@ -155,7 +159,9 @@ class Judge:
 
     @cached_property
     def parrots(self) -> Mapping[str, Parrot]:
-        """How closely the forecasts of each entry follow the last known value, on validation."""
+        """How closely the forecasts of each entry follow the last known value, on validation; of one series only."""
+        if isinstance(self.forecasts, PanelForecasts):
+            return {}
         known = self.forecasts.drop_duplicates("time").set_index("time")["actual"]
         rows = self.forecasts[self.forecasts["part"] == "validation"]
         found = (

@@ -1,36 +1,47 @@
 """Scores by entry and seed, and the ranking: on validation, never on test."""
 
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from backsight.evaluation.forecasts import check_same_exam
 from backsight.evaluation.metrics import bias, mae, rmse
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 
 #: Errors of each part, and the columns they stand in: "val_rmse" and so on.
 METRICS = {"rmse": rmse, "mae": mae, "bias": bias}
 PARTS = {"val": "validation", "test": "test"}
 
+#: Entry, seed, and by part what was asked and what was answered.
+Sitting = tuple[Hashable, Hashable, Mapping[str, tuple[ArrayLike, ArrayLike]]]
 
-def seed_scores(forecasts: pd.DataFrame) -> pd.DataFrame:
+
+def seed_scores(forecasts: Forecasts) -> pd.DataFrame:
     """One row an entry and seed: entry, seed, val_rmse, val_mae, val_bias, test_rmse, test_mae, test_bias.
 
     Over all rows of a part; those of several folds are pooled. Entries and seeds keep the order of the forecasts
-    rows. Test columns are NaN where the test part has not been opened.
+    rows. Test columns are NaN where the test part has not been opened. Of many series, errors are in sd; see
+    `evaluation.panel_forecasts`.
     """
     scores = []
-    for (entry, seed), rows in forecasts.groupby(["entry", "seed"], sort=False):
-        by_part = dict(iter(rows.groupby("part")))
+    sat: Iterable[Sitting] = forecasts.in_sd() if isinstance(forecasts, PanelForecasts) else _sat(forecasts)
+    for entry, seed, by_part in sat:
         line: dict[str, object] = {"entry": entry, "seed": seed}
         for short, part in PARTS.items():
-            of_part = by_part.get(part)
             for name, metric in METRICS.items():
-                scored = np.nan if of_part is None else metric(of_part["actual"], of_part["predicted"])
-                line[f"{short}_{name}"] = scored
+                line[f"{short}_{name}"] = metric(*by_part[part]) if part in by_part else np.nan
         scores.append(line)
     return pd.DataFrame(scores, columns=["entry", "seed", *(f"{p}_{m}" for p in PARTS for m in METRICS)])
 
 
-def leaderboard(forecasts: pd.DataFrame) -> pd.DataFrame:
+def _sat(forecasts: pd.DataFrame) -> Iterator[Sitting]:
+    for (entry, seed), rows in forecasts.groupby(["entry", "seed"], sort=False):
+        yield entry, seed, {str(part): (of["actual"], of["predicted"]) for part, of in rows.groupby("part")}
+
+
+def leaderboard(forecasts: Forecasts) -> pd.DataFrame:
     """One row an entry, ranked by its mean validation RMSE over seeds.
 
     Columns: entry, seeds; for validation (`val_`) and test (`test_`) rmse and sd, its standard deviation over
@@ -40,7 +51,8 @@ def leaderboard(forecasts: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ExamError: the entries did not sit the same exam.
     """
-    check_same_exam(forecasts)
+    if not isinstance(forecasts, PanelForecasts):  # which are on the same exam by construction
+        check_same_exam(forecasts)
     lines = []
     for entry, scores in seed_scores(forecasts).groupby("entry", sort=False):
         line: dict[str, object] = {"entry": entry, "seeds": len(scores)}

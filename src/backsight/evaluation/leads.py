@@ -45,8 +45,8 @@ class Leads:
 
     @property
     def horizon(self) -> int:
-        """How many leads there are."""
-        return int(self.forecasts["lead"].max())
+        """How many leads there are; 1 where there is no forecast."""
+        return int(self.forecasts["lead"].max()) if len(self.forecasts) else 1
 
     @cached_property
     def scores(self) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from backsight.models.recipe import Forecaster, Recipe
 from backsight.models.registry import FAMILIES, as_recipe, recipe_name
 from backsight.series.columns import refuse_text, require_column
 from backsight.series.series import Series, day
+from backsight.series.source import one_series
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.split import Split, split_by_fractions
@@ -251,6 +252,7 @@ def make_case(
     seed: int = 0,
 ) -> Case:
     """The case of one model on one series; arguments and errors are those of `audit_model`."""
+    series = one_series(series)
     refuse_text([target], series.columns, series.left_out)
     require_column(target, series.columns)
     recipe = as_recipe(model)

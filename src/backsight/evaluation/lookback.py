@@ -14,6 +14,7 @@ import pandas as pd
 from backsight.errors import ExamError
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.leaderboard import leaderboard
+from backsight.evaluation.panel_forecasts import entry_names, opened_parts
 from backsight.evaluation.significance import INDEPENDENT, LENGTHS, Paired, holm
 
 
@@ -60,7 +61,7 @@ class LookbackCurves:
     order: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.points if name not in set(self.judge.forecasts["entry"])]
+        unknown = [name for name in self.points if name not in entry_names(self.judge.forecasts)]
         if unknown or not self.points:
             raise ExamError(f"A curve needs the forecasts of its entries; there are none of {(unknown or ['any'])[0]}.")
 
@@ -112,7 +113,7 @@ class LookbackCurves:
         eligible = [name for choice in chosen.values() for name in choice.tied]
         if (overall := self._choose(list(self.points), eligible)) is not None:
             chosen[None] = overall
-        opened = (self.judge.forecasts["part"] == "test").any()
+        opened = "test" in opened_parts(self.judge.forecasts)
         finite = set(self.judge.losses("test")) if opened else set()
         pairs = dict.fromkeys((c.recommended, c.best) for c in chosen.values() if c.recommended != c.best)
         tests = holm(self.judge.paired(*pair) for pair in pairs if finite.issuperset(pair))

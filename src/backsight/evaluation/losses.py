@@ -7,13 +7,15 @@ import pandas as pd
 
 from backsight.errors import ExamError
 from backsight.evaluation.exam import Part
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 
 
-def window_losses(forecasts: pd.DataFrame, part: Part) -> pd.DataFrame:
+def window_losses(forecasts: Forecasts, part: Part) -> pd.DataFrame:
     """Mean squared error of every entry at every origin of a part, over leads and seeds.
 
     Folds of a backtest are pooled: their test origins follow each other in time. An origin on which several of them
-    validate counts once, with the mean.
+    validate counts once, with the mean. Of many series all that have an origin in one step count as one window; see
+    `PanelForecasts.turn_losses`.
 
     The mean over seeds is what to expect of a model whose seed nobody has chosen. Entries with a forecast
     that is no number are left out: they have failed, and take part in no test.
@@ -32,6 +34,8 @@ def window_losses(forecasts: pd.DataFrame, part: Part) -> pd.DataFrame:
     >>> window_losses(pd.DataFrame({**rows, "predicted": [2.0, 1.0]}), "test")["a"].tolist()
     [4.0, 0.0]
     """
+    if isinstance(forecasts, PanelForecasts):
+        return forecasts.turn_losses(part)
     rows = forecasts[forecasts["part"] == part]
     if rows.empty:
         raise ExamError(f"There are no {part} forecasts; the parts are {' and '.join(get_args(Part))}.")

@@ -334,9 +334,8 @@ def _block_length(gaps: Losses, overlap: int) -> int:
     """Mean length of the blocks that a bootstrap draws: what half of the columns ask for, and `overlap` at least."""
     from arch.bootstrap import optimal_block_length
 
-    varying = gaps[:, np.ptp(gaps, axis=0) > 0]
-    if len(varying) < 8:  # arch looks at ceil(sqrt(n)) + 5 lags, and fewer windows do not have so many
-        varying = varying[:, :0]
+    # arch's estimate fails on fewer than 8; such exams are too short for any claim.
+    varying = gaps[:, np.ptp(gaps, axis=0) > 0] if len(gaps) >= 8 else gaps[:, :0]
     with np.errstate(divide="ignore", invalid="ignore"):  # in very short exams; what is no number is left out below
         lengths = optimal_block_length(varying)["stationary"].to_numpy() if varying.shape[1] else np.ones(1)
     usable = lengths[np.isfinite(lengths)]

@@ -128,6 +128,15 @@ class Recipe(ABC):
         """How many seeds `fit_together` had best be given, at most. Asked when the libraries are loaded."""
         return 1
 
+    def windows_read(self, windows: int, lags: int) -> int:
+        """How many of so many windows it learns from: all, but for one that has to hold all of their lags at once.
+
+        Args:
+            windows: for training, or for validation.
+            lags: numbers in a window's inputs.
+        """
+        return windows
+
     @abstractmethod
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         """A forecaster.

@@ -15,6 +15,9 @@ from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows
 
+#: More windows than this, with more numbers in their lags than that (256 MB), are read in blocks of so many numbers.
+MANY, NUMBERS, BLOCK = 2**17, 2**25, 2**22
+
 #: Penalties that are tried where none is given.
 PENALTIES = tuple(float(p) for p in np.logspace(-2, 5, 15))
 
@@ -33,10 +36,14 @@ class Ridge(Recipe):
     family: ClassVar[str] = "ridge"
 
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
-        x, y = learn.gather_lags(), learn.gather_outputs()
-        x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
-        x -= x_mean
-        solve = _dual_solver(x, y - y_mean) if x.shape[0] < x.shape[1] else _primal_solver(x, y - y_mean)
+        if len(learn) > MANY and len(learn) * learn.features * learn.lookback > NUMBERS:
+            x_mean, y_mean, solve = _in_blocks(learn)
+        else:
+            x, y = learn.gather_lags(), learn.gather_outputs()
+            x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
+            x -= x_mean
+            y -= y_mean
+            solve = _dual_solver(x, y) if x.shape[0] < x.shape[1] else _solver(x.T @ x, x.T @ y)
 
         def forecaster(penalty: float) -> RidgeForecaster:
             weights = solve(penalty)
@@ -76,7 +83,10 @@ class RidgeForecaster(Forecaster):
     def predict(self, windows: Windows) -> Outputs:
         # A product of a fixed order of sums per row, so that a forecast does not depend on how many
         # others are asked for (a BLAS picks another kernel for another shape).
-        return np.einsum("wl,lh->wh", windows.gather_lags(), self.weights) + self.intercept
+        parts = range(0, max(len(windows), 1), MANY // 4)
+        blocks = (windows.at(windows.origins[begin : begin + MANY // 4]) for begin in parts)
+        products = [np.einsum("wl,lh->wh", block.gather_lags(), self.weights) for block in blocks]
+        return np.concatenate(products) + self.intercept
 
     def mean_slopes(self, windows: Windows) -> Slopes:
         of_leads = self.weights.reshape(windows.features, windows.lookback, windows.horizon)
@@ -87,11 +97,29 @@ Weights = NDArray[np.float64]
 Solver = Callable[[float], Weights]
 
 
-def _primal_solver(x: NDArray[np.float64], y: NDArray[np.float64]) -> Solver:
-    """Weights by penalty, from one eigendecomposition of the lags' Gram matrix."""
-    values, vectors = _eigen(x.T @ x)
-    projected = vectors.T @ (x.T @ y)
+def _solver(gram: NDArray[np.float64], products: NDArray[np.float64]) -> Solver:
+    """Weights by penalty, from one eigendecomposition of the lags' Gram matrix; `products` are theirs with outputs."""
+    values, vectors = _eigen(gram)
+    projected = vectors.T @ products
     return lambda penalty: vectors @ (projected / (values + penalty)[:, None])
+
+
+def _in_blocks(learn: Windows) -> tuple[NDArray[np.float64], NDArray[np.float64], Solver]:
+    """Mean of the lags and of the outputs, and the weights by penalty, without holding all lags at once.
+
+    The same up to rounding: sums are added up a block of windows at a time.
+    """
+    lags = learn.features * learn.lookback
+    size = max(1, BLOCK // lags)
+    blocks = [learn.at(learn.origins[begin : begin + size]) for begin in range(0, len(learn), size)]
+    y = learn.gather_outputs()
+    x_mean, y_mean = sum(b.gather_lags().sum(axis=0) for b in blocks) / len(learn), y.mean(axis=0)
+    gram, products = np.zeros((lags, lags)), np.zeros((lags, learn.horizon))
+    for block, truth in zip(blocks, np.split(y - y_mean, range(size, len(y), size)), strict=True):
+        x = block.gather_lags() - x_mean
+        gram += x.T @ x
+        products += x.T @ truth
+    return x_mean, y_mean, _solver(gram, products)
 
 
 def _dual_solver(x: NDArray[np.float64], y: NDArray[np.float64]) -> Solver:

@@ -12,12 +12,20 @@ from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore
 from backsight.training.plan import Plan
 from backsight.windows.windows import Windows
 
+#: Up to so many windows all are read, however long they are.
+MANY = 2**17
+#: Of more, so many that their lags are as many numbers (256 MB) at most, ...
+NUMBERS = 2**25
+#: ... but as many as this.
+FEWEST = 2**15
+
 
 @dataclass(frozen=True, config=STRICT)
 class BoostedTrees(Recipe):
     """Histogram gradient boosting on all lags of all features, one ensemble a lead.
 
-    Trees are added until the validation error has not fallen for `patience` of them.
+    Trees are added until the validation error has not fallen for `patience` of them. All lags lie in memory at once: of
+    more than 131,072 windows it learns from some, drawn at random.
 
     Attributes:
         trees: at most.
@@ -42,6 +50,9 @@ class BoostedTrees(Recipe):
 
     def load_libraries(self) -> None:
         import sklearn.ensemble  # noqa: F401
+
+    def windows_read(self, windows: int, lags: int) -> int:
+        return windows if windows <= MANY else min(windows, max(NUMBERS // lags, FEWEST))
 
     def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
         from sklearn.ensemble import HistGradientBoostingRegressor

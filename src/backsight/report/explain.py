@@ -6,7 +6,7 @@ from backsight.report.lookback import lookback_sentences
 from backsight.report.memory_text import memory_sentences, memory_test_sentences
 from backsight.report.sentences import exam_sentences, lesson_sentences
 from backsight.report.tuning import tuning_sentences
-from backsight.runs.compare import Comparison
+from backsight.runs.comparison import Comparison
 from backsight.runs.lesson import Lesson
 from backsight.runs.lookback import Lookbacks
 from backsight.runs.memory import MemoryProfile

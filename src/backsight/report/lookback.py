@@ -16,6 +16,7 @@ from backsight.report.sentences import (
     show_p,
     show_validation,
 )
+from backsight.report.series import series_sentences
 from backsight.report.tables import new_table, show_mean
 
 Part = Literal["validation", "test"]
@@ -48,6 +49,7 @@ def lookback_sentences(record: Record) -> list[str]:
     return [
         f"{models} at {len(lookbacks)} lookbacks, {lookbacks[0]} to {lookbacks[-1]} steps, were examined on the same "
         f"{show_days(exam)}; lookbacks were chosen on {show_validation(exam)}. {show_openings(exam)}",
+        *series_sentences(exam),
         *_overall(record, unit),
         *[_of_model(curve, unit) for curve in curves],
         *_power(record, unit),

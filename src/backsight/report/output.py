@@ -7,17 +7,21 @@ import pandas as pd
 
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.intervals import centred, examined
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 from backsight.report.files import Writer
 from backsight.report.leads import lead_rows
+from backsight.report.series import forecasts_file, series_rows, write_forecasts
 from backsight.runs.layout import MADE_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
 
 def comparison_files(
-    record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+    record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
     """Writers by file name: record, leaderboard, forecasts, intervals; leads, folds and training curves if any.
+
+    Of many series, their errors, and the forecasts as Parquet.
 
     Args:
         record: of the comparison; see `runs.record`.
@@ -28,7 +32,7 @@ def comparison_files(
     files: dict[str, Writer] = {
         RESULT_FILE: _json(record),
         "leaderboard.csv": board.to_csv,
-        "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+        **_forecasts_files(record["exam"], forecasts),
         **interval_files(record["exam"], forecasts),
     }
     if record["exam"]["leads"] is not None:
@@ -40,8 +44,10 @@ def comparison_files(
     return files
 
 
-def interval_files(exam: Record, forecasts: pd.DataFrame) -> dict[str, Writer]:
+def interval_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
     """Writers by file name: the recommended entry's intervals, and how those of all entries did; none if all failed.
+
+    None of many series either.
 
     Args:
         exam: see `runs.record.exam_record`.
@@ -49,7 +55,7 @@ def interval_files(exam: Record, forecasts: pd.DataFrame) -> dict[str, Writer]:
     """
     known = {entry["name"]: entry for entry in exam["entries"] if entry["intervals"] is not None}
     taken = exam["recommended"]
-    if taken not in known:
+    if taken not in known or isinstance(forecasts, PanelForecasts):
         return {}
     rows = forecasts[forecasts["entry"] == base_entry(taken)]
     test = examined(centred(rows), known[taken]["intervals"]["level"])
@@ -110,7 +116,7 @@ def fold_rows(entries: list[Record]) -> pd.DataFrame:
 
 
 def lookback_files(
-    record: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: pd.DataFrame
+    record: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
     """Writers by file name: the record, the curves, the forecasts, and training curves if any.
 
@@ -122,7 +128,7 @@ def lookback_files(
     files: dict[str, Writer] = {
         RESULT_FILE: _json(record),
         "lookback.csv": lambda path: table.to_csv(path, index=False),
-        "forecasts.csv": lambda path: forecasts.to_csv(path, index=False),
+        **_forecasts_files(record["exam"], forecasts),
     }
     if not histories.empty:
         files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
@@ -134,7 +140,7 @@ def lesson_files(
     run: Record,
     board: pd.DataFrame,
     histories: pd.DataFrame,
-    forecasts: pd.DataFrame,
+    forecasts: Forecasts,
     lesson_histories: pd.DataFrame,
     lesson_forecasts: pd.DataFrame,
 ) -> dict[str, Writer]:
@@ -152,6 +158,13 @@ def lesson_files(
         **comparison_files(record, board, histories, forecasts),
         "run.json": _json(run),
     }
+
+
+def _forecasts_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
+    files: dict[str, Writer] = {forecasts_file(forecasts): lambda path: write_forecasts(forecasts, path)}
+    if "series" in exam:
+        files["series.csv"] = lambda path: series_rows(exam["series"]).to_csv(path, index=False)
+    return files
 
 
 def _json(record: Record) -> Writer:

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from backsight.report.leads import leads_sentences
+from backsight.report.series import series_sentences
 
 Record = dict[str, Any]
 
@@ -38,6 +39,7 @@ def exam_sentences(exam: Record) -> list[str]:
     return [
         f"All {len(exam['entries'])} entries were examined on the same {show_days(exam)}; they were ranked on "
         f"{show_validation(exam)}. {show_openings(exam)}",
+        *series_sentences(exam),
         *_tied_for_best(exam, entries, unit),
         *picks_sentences(exam["picks"], unit),
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),

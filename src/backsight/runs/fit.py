@@ -1,6 +1,6 @@
 """The unit of work: one entry, with one seed or several at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -11,15 +11,20 @@ import pandas as pd
 from backsight.errors import WindowError
 from backsight.evaluation.exam import Exam, Part
 from backsight.evaluation.forecasts import BAND, forecast_rows
+from backsight.evaluation.panel_exam import PanelExam
+from backsight.evaluation.panel_forecasts import named
+from backsight.models.each import EachForecaster, fit_each
 from backsight.models.recipe import Forecaster, OnSeedEpoch
 from backsight.runs.entry import Entry
 from backsight.series.frequency import times_after
+from backsight.series.panel import Panel
 from backsight.series.series import Series
 from backsight.training.checkpoint import Checkpoints
 from backsight.training.plan import Plan
-from backsight.vocabulary import Origins, Outputs
+from backsight.vocabulary import Band, Origins, Outputs
+from backsight.windows.many import alike, drawn, fit_panel_view, in_units
 from backsight.windows.scaling import ScaleName
-from backsight.windows.windows import View, fit_view
+from backsight.windows.windows import View, ViewOptions, fit_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +47,20 @@ class Fitted:
     train_windows: int
     seconds: float
 
-    def predict(self, series: Series, origins: Origins) -> Outputs:
+    def predict(self, series: Series | Panel, origins: Origins) -> Outputs:
         """Forecasts of shape (windows, horizon), in the target's unit."""
-        return self.forecaster.predict(self.view.show(series, origins))
+        windows = self.view.show(series, origins)
+        if not self.entry.recipe.reads_window:
+            return self.forecaster.predict(windows)
+        return in_units(windows, self.forecaster.predict(alike(windows)))
+
+    def predict_band(self, series: Series | Panel, origins: Origins) -> Band | None:
+        """What the forecaster says itself that an actual lies between, in the target's unit; None if nothing."""
+        windows = self.view.show(series, origins)
+        if not self.entry.recipe.reads_window:
+            return None
+        band = self.forecaster.predict_band(alike(windows))
+        return None if band is None else (in_units(windows, band[0]), in_units(windows, band[1]))
 
     def sit(self, series: Series, exam: Exam, part: Part) -> pd.DataFrame:
         """Forecasts rows of one part of an exam."""
@@ -70,8 +86,8 @@ class Keeper(Protocol):
 
 
 def fit_entry(
-    series: Series,
-    exam: Exam,
+    series: Series | Panel,
+    exam: Exam | PanelExam,
     entry: Entry,
     plan: Plan,
     scale: ScaleName,
@@ -81,24 +97,24 @@ def fit_entry(
 ) -> list[Fitted]:
     """Fit one entry with each of these seeds: a pure function of its arguments, wherever it goes on from.
 
+    Of many series there is one model, which learns from targets in a unit that all share; a recipe that reads no window
+    is fitted to each series by itself.
+
     Reads training and validation targets only.
     """
     began = perf_counter()
-    view = fit_view(
-        series,
-        exam.split,
-        exam.target,
-        entry.features,
-        lookback=entry.lookback,
-        horizon=exam.horizon,
-        calendar=entry.calendar,
-        scale=scale,
-    )
+    view = _fit_view(series, exam, entry, scale)
     learn = view.show(series, exam.training_origins(entry.lookback))
     if not len(learn):
         raise WindowError(f"{entry.name} has no training window whose targets were all observed. Take other rows.")
     check = learn.at(exam.origins("validation"))
-    forecasters = entry.recipe.fit_together(learn, check, plan, seeds, on_epoch, checkpoints)
+    recipe, lags = entry.recipe, learn.features * learn.lookback
+    learn, check = (drawn(windows, recipe.windows_read(len(windows), lags)) for windows in (learn, check))
+    forecasters: Sequence[Forecaster]
+    if learn.blocks is not None and not recipe.reads_window:
+        forecasters = [fit_each(recipe, learn, check, plan, seed) for seed in seeds]
+    else:
+        forecasters = recipe.fit_together(alike(learn), alike(check), plan, seeds, on_epoch, checkpoints)
     share = (perf_counter() - began) / len(seeds)
     return [
         Fitted(entry, seed, view, forecaster, len(learn), share)
@@ -106,37 +122,81 @@ def fit_entry(
     ]
 
 
+def _fit_view(series: Series | Panel, exam: Exam | PanelExam, entry: Entry, scale: ScaleName) -> View:
+    asked = ViewOptions(lookback=entry.lookback, horizon=exam.horizon, calendar=entry.calendar, scale=scale)
+    if isinstance(series, Panel) and isinstance(exam, PanelExam):
+        return fit_panel_view(series, [one.split for one in exam.exams], exam.target, entry.features, **asked)
+    assert isinstance(series, Series)
+    assert isinstance(exam, Exam)
+    return fit_view(series, exam.split, exam.target, entry.features, **asked)
+
+
+def predict_every_origin(members: Sequence[Fitted], series: Series | Panel) -> pd.DataFrame:
+    """The mean forecast of several seeds at every origin of a series, or of each of many, the last one included.
+
+    Returns:
+        one row a forecast: origin, lead, time, actual (NaN after the end of the series, and where
+        none was observed), predicted; low and high if
+        the forecasters say them; and seed_sd, the standard deviation over seeds (NaN for a single one). Of many series
+        the first column, series, says of which.
+
+    Raises:
+        WindowError: a series is too short to look back on.
+    """
+    if isinstance(series, Panel):
+        return _predict_every_series(members, series)
+    return predict_at(members, series, _every_origin(members, series, steps_needed(members)))
+
+
 def steps_needed(members: Sequence[Fitted]) -> int:
     """How many steps up to its origin a forecast of these seeds needs."""
     return max(members[0].view.lookback, *(m.forecaster.steps_back for m in members))
 
 
-def predict_every_origin(members: Sequence[Fitted], series: Series) -> pd.DataFrame:
-    """The forecasts of several seeds at every origin of a series, the last one included; see `predict_at`.
+def predict_at(members: Sequence[Fitted], series: Series, origins: Origins) -> pd.DataFrame:
+    """The mean forecast of several seeds at these origins of one series; see `predict_every_origin`."""
+    return _forecast_rows(members[0].view, series, origins, _said(members, series, origins))
 
-    Raises:
-        WindowError: the series is too short for one.
-    """
-    back = steps_needed(members)
+
+def _predict_every_series(members: Sequence[Fitted], panel: Panel) -> pd.DataFrame:
+    def steps_back(forecaster: Forecaster, name: str) -> int:
+        own = forecaster.of.get(name) if isinstance(forecaster, EachForecaster) else None
+        return (own or forecaster).steps_back
+
+    backs = [max(steps_back(m.forecaster, name) for m in members) for name in panel.ids]
+    origins = [_every_origin(members, series, back) for series, back in zip(panel.each(), backs, strict=True)]
+    starts = panel.blocks.bounds[:-1]
+    stacked = np.concatenate([of + start for of, start in zip(origins, starts, strict=True)]).astype(np.int32)
+    cuts = np.cumsum([len(of) for of in origins])[:-1]
+    said = {name: np.split(values, cuts) for name, values in _said(members, panel, stacked).items()}
+    tables = [
+        _forecast_rows(members[0].view, series, of, {name: values[place] for name, values in said.items()})
+        for place, (series, of) in enumerate(zip(panel.each(), origins, strict=True))
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    names = named(panel.ids, np.repeat(np.arange(len(tables)), [len(t) for t in tables]))
+    rows.insert(0, "series", pd.Series(names))
+    return rows
+
+
+def _every_origin(members: Sequence[Fitted], series: Series, steps_back: int) -> Origins:
+    back = max(members[0].view.lookback, steps_back)
     if len(series) < back:
         raise WindowError(f"A forecast needs {back} steps to look back on; {series.name} has {len(series)}.")
-    return predict_at(members, series, np.arange(back - 1, len(series), dtype=np.int32))
+    return np.arange(back - 1, len(series), dtype=np.int32)
 
 
-def predict_at(members: Sequence[Fitted], series: Series, origins: Origins) -> pd.DataFrame:
-    """The mean forecast of several seeds at these origins.
-
-    Returns:
-        one row a forecast: origin, lead, time, actual (NaN after the end of the series, and where none was observed),
-        predicted; low and high if all forecasters say them; and seed_sd, the standard deviation over seeds (NaN for a
-        single one).
-    """
-    view = members[0].view
+def _said(members: Sequence[Fitted], series: Series | Panel, origins: Origins) -> dict[str, Outputs]:
+    """What several seeds say together, each of shape (windows, horizon); see `predict_every_origin`."""
     of_seeds = np.array([m.predict(series, origins) for m in members])
-    bands = [m.forecaster.predict_band(m.view.show(series, origins)) for m in members]
+    bands = [m.predict_band(series, origins) for m in members]
     said = [band for band in bands if band is not None]
     ends = np.mean(said, axis=0) if len(said) == len(members) else ()
     spread = np.std(of_seeds, axis=0, ddof=1) if len(members) > 1 else np.full(of_seeds[0].shape, np.nan)
+    return {"predicted": np.mean(of_seeds, axis=0), **dict(zip(BAND, ends, strict=False)), "seed_sd": spread}
+
+
+def _forecast_rows(view: View, series: Series, origins: Origins, said: Mapping[str, Outputs]) -> pd.DataFrame:
     times = series.times.append(times_after(series.times, view.horizon))
     actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
     actual[list(series.filled_rows(view.target))] = np.nan
@@ -147,8 +207,6 @@ def predict_at(members: Sequence[Fitted], series: Series, origins: Origins) -> p
             "lead": np.tile(np.arange(1, view.horizon + 1), len(origins)),
             "time": times[rows],
             "actual": actual[rows],
-            "predicted": np.mean(of_seeds, axis=0).ravel(),
-            **{name: end.ravel() for name, end in zip(BAND, ends, strict=False)},
-            "seed_sd": spread.ravel(),
+            **{name: values.ravel() for name, values in said.items()},
         }
     )

@@ -11,6 +11,7 @@ from backsight.evaluation.calibration import errors_needed
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.forecasts import FOLD
 from backsight.evaluation.intervals import ADAPTIVE, FIXED, centred, examined, score
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 
 Record = dict[str, Any]
 
@@ -18,8 +19,8 @@ Record = dict[str, Any]
 LEVEL = 0.9
 
 
-def intervals_record(forecasts: pd.DataFrame, name: str) -> Record | None:
-    """The intervals of an entry; None if it failed.
+def intervals_record(forecasts: Forecasts, name: str) -> Record | None:
+    """The intervals of an entry; None if it failed, or there are many series.
 
     `fixed` are those that validation errors make, `adaptive` those that move as actuals arrive; each holds coverage,
     its standard error, mean width, interval score and the number of forecasts (see `evaluation.intervals.Coverage`).
@@ -30,6 +31,8 @@ def intervals_record(forecasts: pd.DataFrame, name: str) -> Record | None:
         forecasts: of a comparison; see `evaluation.forecasts`.
         name: of the entry. An ensemble's are its entry's: the centre is the mean of the seeds.
     """
+    if isinstance(forecasts, PanelForecasts):
+        return None
     try:
         rows = centred(forecasts[forecasts["entry"] == base_entry(name)])
     except ExamError:

@@ -13,7 +13,8 @@ from backsight.evaluation.leaderboard import seed_scores
 from backsight.models.recipe import OnSeedEpoch, Recipe
 from backsight.models.recurrent import Recurrent
 from backsight.models.registry import RECIPES, recipe_name
-from backsight.runs.compare import Comparison, conclude
+from backsight.runs.compare import conclude
+from backsight.runs.comparison import Comparison
 from backsight.runs.entry import Entry, make_entries
 from backsight.runs.fit import Fitted, fit_entry
 from backsight.runs.histories import history_rows

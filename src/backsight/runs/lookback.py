@@ -7,20 +7,25 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from backsight.errors import Interrupted, RecipeError
 from backsight.evaluation.lookback import Choice, LookbackCurves, Point
+from backsight.evaluation.panel_exam import Cut
+from backsight.evaluation.panel_forecasts import of_entries
 from backsight.models.registry import recipe_name, simplicity
-from backsight.runs.compare import Comparison, examine
+from backsight.runs.compare import examine
+from backsight.runs.comparison import Comparison
 from backsight.runs.folder import RunFolder, run_in
 from backsight.runs.progress import Progress
-from backsight.runs.study import Model, Study, make_study
+from backsight.runs.study import Model, Study, by_shares, make_study
+from backsight.series.panel import Panel
 from backsight.series.series import Series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window, folds_of_split
 from backsight.windows.scaling import ScaleName
-from backsight.windows.split import Split, split_by_fractions
+from backsight.windows.split import Split
 
 #: Steps to look back where none are named; see `usual_lookbacks`.
 LOOKBACKS = (1, 2, 3, 7, 14, 30, 60, 90, 180, 360)
@@ -43,7 +48,7 @@ class Lookbacks:
         """The curves: of single models, since an ensemble of seeds is another model at another cost."""
         entries = {f.entry.name: f.entry for f in self.comparison.fitted}
         forecasts = self.comparison.forecasts
-        single = forecasts[forecasts["entry"].isin(list(entries))]
+        single = of_entries(forecasts, list(entries))
         readers = [entry for entry in entries.values() if entry.recipe.reads_window]
         return LookbackCurves(
             replace(self.comparison.judge, forecasts=single),
@@ -80,7 +85,7 @@ class Lookbacks:
 
 
 def lookback_curve(
-    series: Series,
+    series: Series | Panel,
     target: str,
     *,
     features: Iterable[str] | None = None,
@@ -91,11 +96,12 @@ def lookback_curve(
     seeds: int = 5,
     plan: Plan | None = None,
     scale: ScaleName = "standard",
-    split: Split | None = None,
+    split: Split | Cut | None = None,
     folds: int = 1,
     window: Window = "expanding",
     calendar: bool = False,
     baselines: bool = True,
+    skip_short: bool = False,
     out: Path | str | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -108,8 +114,8 @@ def lookback_curve(
         series: the data.
         target: the column to forecast.
         lookback: numbers of steps; without it, see `usual_lookbacks`.
-        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines, out, workers,
-            progress: as in `compare`.
+        features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines,
+            skip_short, out, workers, progress: as in `compare`.
 
     Raises:
         WindowError: a lookback is too long for the series; the message names the longest possible.
@@ -138,25 +144,25 @@ def lookback_curve(
         window=window,
         calendar=calendar,
         baselines=baselines,
+        skip_short=skip_short,
     )
     with run_in(out, "lookback", study) as run:
         return examine_lookbacks(study, workers, progress, run)
 
 
 def make_lookback_study(
-    series: Series,
+    series: Series | Panel,
     target: str,
     *,
     lookback: Iterable[int] | None = None,
-    split: Split | None = None,
+    split: Split | Cut | None = None,
     folds: int = 1,
     window: Window = "expanding",
     **options: Any,
 ) -> Study:
     """What `lookback_curve` asks; arguments and errors are its own."""
-    parts = split or split_by_fractions(len(series))
-    steps = usual_lookbacks(folds_of_split(parts, folds, window)[0]) if lookback is None else lookback
-    study = make_study(series, target, lookback=steps, split=parts, folds=folds, window=window, **options)
+    steps = _usual_of(series, split, folds, window) if lookback is None else lookback
+    study = make_study(series, target, lookback=steps, split=split, folds=folds, window=window, **options)
     if not any(entry.recipe.reads_window for entry in study.entries):
         raise RecipeError("None of these models reads a window, so none has a lookback. Add one that does, as ridge.")
     return study
@@ -182,6 +188,15 @@ def as_lookbacks(found: Comparison) -> Lookbacks:
     if not any(f.entry.recipe.reads_window for f in found.fitted):
         raise Interrupted
     return Lookbacks(found)
+
+
+def _usual_of(series: Series | Panel, split: Split | Cut | None, folds: int, window: Window) -> list[int]:
+    """The usual lookbacks for the first fold, or of many series for the one of middle length."""
+    cut = split if callable(split) else lambda one: split or by_shares(one)
+    if isinstance(series, Panel):
+        middle = int(np.argsort(series.blocks.sizes, kind="stable")[len(series.ids) // 2])
+        return usual_lookbacks(cut(series.nth(middle)))
+    return usual_lookbacks(folds_of_split(cut(series), folds, window)[0])
 
 
 def usual_lookbacks(split: Split) -> list[int]:

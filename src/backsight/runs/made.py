@@ -8,6 +8,8 @@ from typing import Any
 from backsight.models.registry import RECIPES, recipe_name, source_of
 from backsight.runs.study import Study
 from backsight.series.doctor.diagnosis import audit
+from backsight.series.panel import Panel
+from backsight.series.series import Series
 
 Record = dict[str, Any]
 
@@ -16,7 +18,7 @@ LIBRARIES = ("backsight", "keras", "jax", "jaxlib", "numpy", "pandas", "scikit-l
 
 
 def made_record(study: Study, command: str | None = None) -> Record:
-    """How a run was made, as plain values: command (None from Python), versions, doctor, sources.
+    """How a run was made, as plain values: command (None from Python), versions, doctor (None of many), sources.
 
     The data doctor looks at the target and the columns that entries read, as they were when models read them.
 
@@ -27,7 +29,7 @@ def made_record(study: Study, command: str | None = None) -> Record:
     return {
         "command": command,
         "versions": versions(),
-        "doctor": _diagnosis(study),
+        "doctor": None if isinstance(study.series, Panel) else _diagnosis(study, study.series),
         "sources": sources(study),
     }
 
@@ -53,9 +55,9 @@ def sources(study: Study) -> dict[str, str]:
     return {name: names[name] for name in RECIPES if names.get(name)}
 
 
-def _diagnosis(study: Study) -> Record:
+def _diagnosis(study: Study, series: Series) -> Record:
     """What the data doctor says, without the list of every date."""
-    series, target = study.series, study.exam.target
+    target = study.exam.target
     read = {column for entry in study.entries for column in entry.features} | {target}
     places = [place for place, column in enumerate(series.columns) if column in read]
     names = tuple(series.columns[place] for place in places)

@@ -20,6 +20,7 @@ from backsight.runs.jobs import Job, carry_out
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.series.series import Series
+from backsight.series.source import one_series
 from backsight.training.plan import Plan
 from backsight.vocabulary import Origins
 from backsight.windows.scaling import ScaleName
@@ -181,11 +182,12 @@ def profile_study(
 
     Raises:
         RecipeError: an entry reads no window.
-        SettingError: fewer than two draws.
+        SettingError: fewer than two draws, or many series.
         WindowError: fewer than two validation windows.
         Interrupted: Ctrl-C came before anything was finished.
     """
     began = perf_counter()
+    one_series(study.series)
     if blind := [entry.name for entry in study.entries if not entry.recipe.reads_window]:
         raise RecipeError(f"{blind[0]} reads no window, so there is no telling how far back in it it looks.")
     origins = spread_origins(study.exam.origins("validation"))
@@ -246,7 +248,7 @@ def _fit_and_look(
 ) -> list[SeedMemory]:
     fits = fit(seeds, on_epoch)
     windows = fits[0].view.show(study.series, origins)
-    spread = windows.inputs[: study.exam.split.train.stop].std(axis=0, dtype=np.float64)
+    spread = windows.inputs[: study.one_exam.split.train.stop].std(axis=0, dtype=np.float64)
     return [look_back(fitted, windows, others, spread) for fitted in fits]
 
 

@@ -17,6 +17,7 @@ from backsight.runs.fit import Fitted
 from backsight.runs.jobs import carry_out
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.study import Model, Study, check_count, choose_recipes
+from backsight.series.source import one_series
 from backsight.series.tasks import Task, adding_task, copy_task
 from backsight.training.plan import Plan
 from backsight.windows.scaling import ScaleName
@@ -178,7 +179,7 @@ def memory_test(
 
 def _answer(model: str, lag: int, study: Study, fitted: tuple[Fitted, ...]) -> Answer:
     """Examine the seeds of a model on the test windows: they were made for that, and nobody chooses by them."""
-    sat = [one.sit(study.series, study.exam, "test") for one in fitted]
+    sat = [one.sit(one_series(study.series), study.one_exam, "test") for one in fitted]
     mse = tuple(rmse(rows["actual"], rows["predicted"]) ** 2 for rows in sat)
     variance = float(np.var(sat[0]["actual"]))
     return Answer(model, lag, fitted, mse, tuple(1 - error / variance for error in mse))

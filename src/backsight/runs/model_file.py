@@ -26,6 +26,7 @@ from backsight import __version__
 from backsight.errors import ModelFileError, RecipeError, SettingError
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.forecasts import FOLD
+from backsight.evaluation.panel_forecasts import Forecasts
 from backsight.models.registry import recipe_to_json, storable
 from backsight.runs.calibration import (
     CalibrationRows,
@@ -62,7 +63,7 @@ from backsight.runs.study import Study
 from backsight.runs.tensors import read_tensors
 from backsight.series.frequency import find_step
 from backsight.series.series import Series
-from backsight.series.source import fingerprint
+from backsight.series.source import fingerprint, one_series
 
 CARD = "model.json"
 CALIBRATION = "calibration.safetensors"
@@ -137,7 +138,7 @@ class Model:
         write_durably(Path(path), data)
 
 
-def make_model(study: Study, fitted: Sequence[Fitted], forecasts: pd.DataFrame, leaderboard: pd.DataFrame) -> Model:
+def make_model(study: Study, fitted: Sequence[Fitted], forecasts: Forecasts, leaderboard: pd.DataFrame) -> Model:
     """A model of an entry's fitted seeds.
 
     Args:
@@ -148,8 +149,10 @@ def make_model(study: Study, fitted: Sequence[Fitted], forecasts: pd.DataFrame, 
 
     Raises:
         RecipeError: it is a function of yours, which no file can hold.
+        SettingError: it is of many series.
     """
-    entry, exam, series = fitted[0].entry, study.exam, study.series
+    entry, exam, series = fitted[0].entry, study.one_exam, one_series(study.series)
+    assert isinstance(forecasts, pd.DataFrame)
     plan, seeds = entry.plan or study.plan, [one.seed for one in fitted]
     rows = forecasts[(forecasts["entry"] == entry.name) & (forecasts["part"] == "validation")]
     if FOLD in rows:
@@ -212,9 +215,10 @@ def check_can_be_saved(study: Study, entry: str | None) -> None:
         entry: its name; without it, whichever will be recommended.
 
     Raises:
-        SettingError: there is no such entry.
+        SettingError: there is no such entry, or there are many series.
         RecipeError: it is a function of yours, or might be.
     """
+    one_series(study.series)
     recipes = {one.name: one.recipe for one in study.entries}
     if entry is None:
         own = [name for name, recipe in recipes.items() if not storable(recipe)]

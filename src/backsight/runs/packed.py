@@ -5,7 +5,7 @@ bytes, and nothing is built before names, types, shapes and sizes are what the e
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from backsight.errors import ModelFileError, explain_validation
+from backsight.models.each import EachForecaster
 from backsight.models.frozen import Frozen, Specs, floats
+from backsight.models.recipe import Forecaster
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
+from backsight.runs.packed_each import EachNote, expected_each, pack_each, unpack_forecasters, unpack_scaler
 from backsight.runs.tensors import read_from, read_tensors, write_tensors
 from backsight.training.plan import Plan
 from backsight.windows.scaling import Scaler
@@ -52,6 +55,7 @@ class _Note(_Strict):
     train_windows: int = Field(ge=1)
     view: _ViewNote
     settings: dict[str, int]
+    each: EachNote | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +66,14 @@ class Packed:
         entry: that it belongs to.
         seed, train_windows: see `Fitted`.
         view: columns, scaling, lookback and horizon.
-        frozen: the forecaster.
+        frozen: the forecaster; where each of many series has one, all of them by its name.
     """
 
     entry: Entry
     seed: int
     train_windows: int
     view: View
-    frozen: Frozen
+    frozen: Frozen | Mapping[str, Frozen]
 
     def thaw(self, plan: Plan, seconds: float) -> Fitted:
         """The fitted forecaster.
@@ -82,7 +86,12 @@ class Packed:
             ModelFileError: the values contradict each other.
         """
         shape = (self.view.lookback, _columns(self.view), self.view.horizon)
-        forecaster = self.entry.recipe.thaw(self.frozen, *shape, plan)
+        thaw = self.entry.recipe.thaw
+        forecaster: Forecaster
+        if isinstance(self.frozen, Frozen):
+            forecaster = thaw(self.frozen, *shape, plan)
+        else:
+            forecaster = EachForecaster({name: thaw(one, *shape, plan) for name, one in self.frozen.items()})
         return Fitted(self.entry, self.seed, self.view, forecaster, self.train_windows, seconds)
 
     def require_finite(self) -> None:
@@ -91,9 +100,10 @@ class Packed:
         Raises:
             ModelFileError: it can't; the message names the array.
         """
-        for name, array in self.frozen.arrays.items():
-            if not name.startswith("history/") and not np.isfinite(array).all():
-                raise ModelFileError(f"Array {name!r} holds numbers that are not finite.")
+        for frozen in [self.frozen] if isinstance(self.frozen, Frozen) else self.frozen.values():
+            for name, array in frozen.arrays.items():
+                if not name.startswith("history/") and not np.isfinite(array).all():
+                    raise ModelFileError(f"Array {name!r} holds numbers that are not finite.")
 
 
 def pack(fitted: Fitted) -> bytes:
@@ -104,9 +114,15 @@ def pack(fitted: Fitted) -> bytes:
     Raises:
         RecipeError: it is of a class that can't be kept.
     """
-    frozen = fitted.forecaster.freeze()
+    each_has_one = isinstance(fitted.forecaster, EachForecaster)
+    frozen = Frozen({}, {}) if each_has_one else fitted.forecaster.freeze()
     view, arrays = _pack_view(fitted.view)
     arrays |= {_FORECASTER + name: array for name, array in frozen.arrays.items()}
+    each = {}
+    if fitted.view.each is not None:
+        each_note, of_each = pack_each(fitted.view.each, fitted.forecaster)
+        arrays |= of_each
+        each = {"each": each_note.model_dump()}
     note = {
         "version": VERSION,
         "family": fitted.entry.recipe.family,
@@ -114,6 +130,7 @@ def pack(fitted: Fitted) -> bytes:
         "train_windows": fitted.train_windows,
         "view": view,
         "settings": dict(frozen.settings),
+        **each,
     }
     return write_tensors(arrays, note)
 
@@ -148,7 +165,13 @@ def read_packed(read: Callable[[int], bytes], size: int, entry: Entry) -> Packed
     note = _read_note(values)
     forecaster = {name.removeprefix(_FORECASTER): arrays[name] for name in arrays if name.startswith(_FORECASTER)}
     view = _unpack_view(note.view, arrays)
-    return Packed(entry, note.seed, note.train_windows, view, Frozen(note.settings, forecaster))
+    frozen: Frozen | Mapping[str, Frozen] = Frozen(note.settings, forecaster)
+    if note.each is not None:
+        view = replace(view, each=(each := unpack_scaler(note.each, arrays)))
+        shape = (view.lookback, _columns(view), view.horizon)
+        of_each = unpack_forecasters(note.each, arrays, each.ids, entry.recipe, shape)
+        frozen = frozen if of_each is None else of_each
+    return Packed(entry, note.seed, note.train_windows, view, frozen)
 
 
 def _pack_view(view: View) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -189,8 +212,15 @@ def _expected(note: _Note, entry: Entry) -> Specs:
         if found != (list(asked) if name == "features" else asked):
             raise ModelFileError(f"Its {name} must be {asked}, as in {entry.name}; it has {found}.")
     columns = _columns(view)
+    of_scaler = {name: floats(columns) for name in _SCALER}
+    if note.each is not None:
+        of_scaler |= expected_each(note.each, columns)
+        if (note.each.settings is None) != entry.recipe.reads_window:
+            raise ModelFileError(f"Of many series {entry.recipe.family!r} must have one forecaster, or one of each.")
+        if note.each.settings is not None:
+            return of_scaler
     of_forecaster = entry.recipe.expected(view.lookback, columns, view.horizon, note.settings)
-    return {name: floats(columns) for name in _SCALER} | {_FORECASTER + n: spec for n, spec in of_forecaster.items()}
+    return of_scaler | {_FORECASTER + n: spec for n, spec in of_forecaster.items()}
 
 
 def _read_note(values: Mapping[str, Any]) -> _Note:

@@ -8,22 +8,24 @@ from typing import Any
 import pandas as pd
 
 from backsight.evaluation.descents import second_descent
-from backsight.evaluation.exam import Exam, Part, also_tested, describe_days
+from backsight.evaluation.exam import Exam, Part, Sat, also_tested, describe_days
 from backsight.evaluation.folds import Folds
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.lookback import Choice
+from backsight.evaluation.panel_exam import PanelExam
 from backsight.evaluation.significance import Paired
 from backsight.evaluation.verdicts import Parrot
 from backsight.models.breakdown import one_line, parameter_breakdown
 from backsight.models.network import Network, NetworkForecaster
 from backsight.models.registry import recipe_name, recipe_to_json, storable
-from backsight.runs.compare import Comparison
+from backsight.runs.comparison import Comparison
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
 from backsight.runs.interval_record import intervals_record
 from backsight.runs.lesson import Lesson, RowResult
 from backsight.runs.lookback import Lookbacks
-from backsight.series.series import Series
+from backsight.runs.series_record import series_record
+from backsight.series.rows import Rows
 from backsight.windows.windows import input_names
 
 Record = dict[str, Any]
@@ -55,12 +57,15 @@ def exam_record(comparison: Comparison) -> Record:
     in a pair how many the first one won. `lookback` tells of the best model that was tried at several, and is None
     without one. `picks` says which entry each fold's own validation days would have chosen,
     and the test error of choosing so.
+
+    Of many series errors are over all of them, in sd, and `series` has those of each; see `runs.series_record`.
     """
     board = comparison.leaderboard
     return {
         **_asked_record(comparison, comparison.judge),
         "recommended": comparison.recommended,
         "lookback": _lookback_of_best(comparison),
+        **series_record(comparison),
         "picks": _picks_record(comparison.judge.folds),
         "leads": _leads_record(comparison.judge),
         "pairs": [
@@ -151,7 +156,7 @@ def lookback_record(found: Lookbacks) -> Record:
         "data": comparison.series.name,
         "seconds": round(comparison.seconds, 3),
         "interrupted": comparison.interrupted,
-        "exam": _asked_record(comparison, curves.judge),
+        "exam": {**_asked_record(comparison, curves.judge), **series_record(comparison)},
         "lines": {name: _errors_record(comparison, name) for name in compared},
         "picks": _picks_record(curves.judge.folds),
         "overall": _choice_record(curves.overall, found),
@@ -168,13 +173,13 @@ def _asked_record(comparison: Comparison, judge: Judge) -> Record:
     exams, series = comparison.study.exams, comparison.series
     return {
         "target": exam.target,
-        "unit": series.units.get(exam.target, ""),
+        "unit": "sd" if isinstance(exam, PanelExam) and len(exam.exams) > 1 else series.units.get(exam.target, ""),
         "horizon": exam.horizon,
         "stride": exam.stride,
-        "gap": exam.split.gap,
+        "gap": exam.gap,
         "validation": _days_record(series, exams, "validation"),
         **_days_record(series, exams, "test"),
-        "folds": [_fold_record(series, fold) for fold in exams] if len(exams) > 1 else [],
+        "folds": [_fold_record(series, fold) for fold in exams if isinstance(fold, Exam)] if len(exams) > 1 else [],
         "tested_before": also_tested(exams),
         "openings": None if openings is None else asdict(openings),
         "floor": judge.floor,
@@ -195,12 +200,12 @@ def _picks_record(folds: Folds) -> Record | None:
     return None if rmse is None else {"entries": list(folds.picks.values()), "test_rmse": _plain([rmse])[0]}
 
 
-def _days_record(series: Series, exams: Sequence[Exam], part: Part) -> Record:
+def _days_record(series: Rows, exams: Sequence[Sat], part: Part) -> Record:
     first, last, days = describe_days(series, exams, part)
     return {"first": first, "last": last, "days": days}
 
 
-def _fold_record(series: Series, exam: Exam) -> Record:
+def _fold_record(series: Rows, exam: Exam) -> Record:
     return {
         "train_rows": len(exam.split.train),
         "validation": _days_record(series, [exam], "validation"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from backsight.errors import DataError, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
+from backsight.evaluation.panel_exam import PanelExam, target_scales
 from backsight.models.own import Own, load_own
 from backsight.models.recipe import Recipe
 from backsight.models.recursive import Recursive
@@ -17,6 +18,7 @@ from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_j
 from backsight.runs.entry import Entry
 from backsight.runs.identity import differences
 from backsight.runs.study import Study
+from backsight.series.panel import Panel
 from backsight.series.series import Series, day
 from backsight.series.source import Source, column_fingerprints, fingerprint
 from backsight.training.plan import make_plan
@@ -47,8 +49,8 @@ def study_record(study: Study, source: Source | None = None) -> Record:
             "target": exam.target,
             "horizon": exam.horizon,
             "stride": exam.stride,
-            "gap": exam.split.gap,
-            **_split_record(exam.split),
+            "gap": exam.gap,
+            **_splits_record(study),
             **({"earlier": [_split_record(fold.split) for fold in study.earlier]} if study.earlier else {}),
         },
         "seeds": study.seeds,
@@ -58,13 +60,14 @@ def study_record(study: Study, source: Source | None = None) -> Record:
     }
 
 
-def data_record(series: Series) -> Record:
-    """What tells one series from another."""
+def data_record(series: Series | Panel) -> Record:
+    """What tells one series from another, or many from others."""
     return {
         "name": series.name,
         "rows": len(series),
-        "first": day(series.times[0]),
-        "last": day(series.times[-1]),
+        **({"series": len(series.ids)} if isinstance(series, Panel) else {}),
+        "first": day(series.times.min()),
+        "last": day(series.times.max()),
         "columns": column_fingerprints(series),
         "fingerprint": fingerprint(series),
     }
@@ -107,7 +110,9 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
     """The study of a record; arguments and errors are those of `read_study`."""
     if record["source"] is None:
         raise SettingError(f"The run in {folder} does not say where its data came from: it was made in Python.")
-    series = Source(**record["source"]).load()
+    series = Source(**record["source"]).read()
+    if isinstance(series, Panel):
+        series = series.without(record["exam"].get("skipped", ()))
     changed = differences(record["data"], data_record(series))
     if changed:
         raise DataError(
@@ -115,6 +120,11 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
             f"data back as it was, or compare anew in another folder."
         )
     of_exam = record["exam"]
+    chosen = _choose(record["entries"], entries, folder, functions)
+    plan, scale = make_plan(**record["plan"]), record["scale"]
+    if isinstance(series, Panel):
+        of_many = _panel_exam(series, of_exam)
+        return Study(series, of_many, chosen, record["seeds"], plan, scale, skipped=tuple(of_exam["skipped"]))
     *earlier, exam = (
         Exam(
             of_exam["target"],
@@ -125,8 +135,31 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
         )
         for parts in (*of_exam.get("earlier", ()), of_exam)
     )
-    chosen = _choose(record["entries"], entries, folder, functions)
-    return Study(series, exam, chosen, record["seeds"], make_plan(**record["plan"]), record["scale"], tuple(earlier))
+    return Study(series, exam, chosen, record["seeds"], plan, scale, tuple(earlier))
+
+
+def _splits_record(study: Study) -> Record:
+    """The parts of a series by name, or of many a list by name, one of each: first row and the one after the last."""
+    if isinstance(study.exam, Exam):
+        return _split_record(study.exam.split)
+    records = [_split_record(one.split) for one in study.exam.exams]
+    return {**{part: [record[part] for record in records] for part in records[0]}, "skipped": list(study.skipped)}
+
+
+def _panel_exam(panel: Panel, record: Record) -> PanelExam:
+    parts = ("train", "validation", "test")
+    splits = [dict(zip(parts, of, strict=True)) for of in zip(*(record[part] for part in parts), strict=True)]
+    exams = tuple(
+        Exam(
+            record["target"],
+            record["horizon"],
+            _split(split, record["gap"]),
+            record["stride"],
+            series.filled_rows(record["target"]),
+        )
+        for series, split in zip(panel.each(), splits, strict=True)
+    )
+    return PanelExam(exams, panel.blocks, target_scales(panel, exams))
 
 
 def _split_record(split: Split) -> Record:

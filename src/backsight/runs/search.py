@@ -27,7 +27,7 @@ from backsight.runs.search_log import Save
 from backsight.runs.search_space import Candidate, make_candidates
 from backsight.runs.study import Study, check_count
 from backsight.runs.trial import Conditions, Trial, run_trial
-from backsight.series.source import Source, fingerprint
+from backsight.series.source import Source, fingerprint, one_series
 from backsight.training.events import EpochDone
 from backsight.windows.folds import folds_before_test
 from backsight.windows.split import Split
@@ -87,12 +87,12 @@ class Search:
     @property
     def conditions(self) -> Conditions:
         """What is the same for all trials. Rows after the validation part are not in it."""
-        study = self.study
-        seen = study.exam.split.validation.stop
-        unknown = tuple(row for row in study.exam.unknown if row < seen)
-        exams = tuple(replace(study.exam, split=fold, unknown=unknown) for fold in self.folds)
+        study, exam, series = self.study, self.study.one_exam, one_series(self.study.series)
+        seen = exam.split.validation.stop
+        unknown = tuple(row for row in exam.unknown if row < seen)
+        exams = tuple(replace(exam, split=fold, unknown=unknown) for fold in self.folds)
         entry = study.entries[0]
-        return Conditions(study.series.head(seen), exams, entry.features, entry.calendar, study.scale, study.seeds)
+        return Conditions(series.head(seen), exams, entry.features, entry.calendar, study.scale, study.seeds)
 
 
 def make_search(study: Study, candidates: Sequence[Candidate], *, trials: int, folds: int, seed: int = 0) -> Search:
@@ -101,7 +101,7 @@ def make_search(study: Study, candidates: Sequence[Candidate], *, trials: int, f
     Raises:
         SettingError, WindowError: see `Search` and `folds_before_test`.
     """
-    return Search(study, tuple(candidates), folds_before_test(study.exam.split, folds), trials, seed)
+    return Search(study, tuple(candidates), folds_before_test(study.one_exam.split, folds), trials, seed)
 
 
 def identify(search: Search) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from backsight.errors import ExamError, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
+from backsight.evaluation.panel_exam import Cut, PanelExam, make_panel_exam
 from backsight.models.recipe import Recipe
 from backsight.models.recursive import Recursive
 from backsight.models.registry import BASELINES, as_recipe, split_models, with_settings
@@ -17,7 +18,9 @@ from backsight.runs.fit import Fit, Fitted, Keeper, fit_entry
 from backsight.runs.jobs import Job
 from backsight.runs.piece import Piece
 from backsight.series.columns import refuse_text, require_column
+from backsight.series.panel import Panel
 from backsight.series.series import Series
+from backsight.series.source import one_series
 from backsight.training.plan import Plan
 from backsight.windows.folds import Window, folds_of_split
 from backsight.windows.scaling import ScaleName
@@ -30,6 +33,8 @@ Strategy = Literal["direct", "recursive"]
 #: More seeds, steps or features than this are a slip of the finger.
 MANY = 1_000_000
 
+NO_FOLDS = "Many series sit one exam; a backtest of them is not built. Leave out --folds, or take one series alone."
+
 #: Networks of a comparison that names none.
 NETWORKS = ("dense", "rnn", "lstm", "gru")
 
@@ -39,13 +44,14 @@ class Study:
     """What is asked: the same study gives the same forecasts, whoever carries it out.
 
     Attributes:
-        series: the data.
+        series: the data; of many series, those that can sit the exam.
         exam: target, horizon and days.
         entries: what is compared.
         seeds: fits of each model that is random, with seeds 0, 1, ...
         plan: how networks are trained whose entry has no plan of its own.
         scale: how inputs, and the target for networks, are scaled.
         earlier: in a backtest, the exams before `exam`, in time order; every entry is fitted anew for each.
+        skipped: of many series, those that were left out since they can't sit the exam.
 
     Raises:
         SettingError: fewer than one seed, or two entries of one name.
@@ -54,31 +60,49 @@ class Study:
         ExamError: exams of a backtest ask for different things, or test the same rows.
     """
 
-    series: Series
-    exam: Exam
+    series: Series | Panel
+    exam: Exam | PanelExam
     entries: tuple[Entry, ...]
     seeds: int = 5
     plan: Plan = field(default_factory=Plan)
     scale: ScaleName = "standard"
     earlier: tuple[Exam, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)
         for name, count in Counter(entry.name for entry in self.entries).items():
             if count > 1:
                 raise SettingError(f"Two different models are called {name!r}. Rename your function.")
-        for before, after in pairwise(self.exams):
+        if isinstance(self.series, Panel) != isinstance(self.exam, PanelExam):
+            raise ExamError("Many series sit an exam of many, and one series that of one.")
+        if isinstance(self.exam, PanelExam):
+            if self.earlier:
+                raise SettingError(NO_FOLDS)
+            return  # who makes such an exam has looked at each series; see `study_of_many`
+        for before, after in pairwise([*self.earlier, self.exam]):
             if replace(before, split=after.split) != after or before.split.test.stop > after.split.test.start:
                 raise ExamError("Exams of a backtest ask for the same thing, on test rows that follow each other.")
-        for exam in self.exams:
+        for exam in [*self.earlier, self.exam]:
             for entry in self.entries:
                 entry.recipe.check_columns(exam.target, entry.features)
                 check_lookback(exam.split, entry.lookback, exam.horizon)
 
     @property
-    def exams(self) -> tuple[Exam, ...]:
+    def exams(self) -> tuple[Exam | PanelExam, ...]:
         """All exams that entries sit, in time order."""
         return (*self.earlier, self.exam)
+
+    @property
+    def one_exam(self) -> Exam:
+        """The exam, if it is of one series.
+
+        Raises:
+            SettingError: it is of many.
+        """
+        one_series(self.series)
+        assert isinstance(self.exam, Exam)
+        return self.exam
 
     def jobs(self, keeper: Keeper | None = None) -> list[Job[Fitted]]:
         """One job an entry and exam, with all of its seeds: all exams of the first entry, then of the next.
@@ -127,7 +151,7 @@ class Study:
 
 
 def make_study(
-    series: Series,
+    series: Series | Panel,
     target: str,
     *,
     features: Iterable[str] | None = None,
@@ -138,13 +162,14 @@ def make_study(
     seeds: int = 5,
     plan: Plan | None = None,
     scale: ScaleName = "standard",
-    split: Split | None = None,
+    split: Split | Cut | None = None,
     folds: int = 1,
     window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
     strategy: Sequence[Strategy] = ("direct",),
     baselines: bool = True,
+    skip_short: bool = False,
 ) -> Study:
     """Models at several lookbacks, and the exam they sit; arguments and errors are those of `compare`.
 
@@ -160,10 +185,33 @@ def make_study(
     recipes = [made for recipe in choose_recipes(models, dropout, baselines) for made in by_strategy(recipe, strategy)]
     columns = series.columns if features is None else series.select(features).columns
     entries = make_entries(dict.fromkeys(recipes), lookback, columns, calendar)
-    whole = split or split_by_fractions(len(series))
+    if isinstance(series, Panel):
+        if check_count("folds", folds) > 1:
+            raise SettingError(NO_FOLDS)
+        if "recursive" in strategy:
+            raise SettingError("Many series are forecast directly: leave out the strategy recursive.")
+        if isinstance(split, Split):
+            raise SettingError("A Split says rows of one series. For many give a function that cuts each of them.")
+        longest = max(entry.lookback for entry in entries)
+        panel, of_many, skipped = make_panel_exam(
+            series,
+            target,
+            split or by_shares,
+            lookback=longest,
+            horizon=horizon,
+            stride=stride,
+            skip_short=skip_short,
+        )
+        return Study(panel, of_many, tuple(entries), seeds, plan or Plan(), scale, skipped=skipped)
+    whole = split(series) if callable(split) else split or by_shares(series)
     splits = folds_of_split(whole, folds, window) if check_count("folds", folds) > 1 else (whole,)
     *earlier, exam = (Exam(target, horizon, cut, stride, series.filled_rows(target)) for cut in splits)
     return Study(series, exam, tuple(entries), seeds, plan or Plan(), scale, tuple(earlier))
+
+
+def by_shares(series: Series) -> Split:
+    """The parts where nothing is said of them: 80, 10 and 10 % of the rows."""
+    return split_by_fractions(len(series))
 
 
 def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], baselines: bool) -> list[Recipe]:

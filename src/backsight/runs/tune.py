@@ -13,7 +13,8 @@ import pandas as pd
 
 from backsight.errors import Interrupted, SettingError
 from backsight.evaluation.significance import Paired, holm
-from backsight.runs.compare import Comparison, examine
+from backsight.runs.compare import examine
+from backsight.runs.comparison import Comparison
 from backsight.runs.durable import make_folder
 from backsight.runs.entry import Entry
 from backsight.runs.folder import run_in

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Unpack, overload
 
 from backsight.errors import DataError, DatasetUnavailable, SettingError
-from backsight.series.read import read_series
+from backsight.series.panel import Panel
+from backsight.series.read import FileReading, read_series
 from backsight.series.series import Series
 
 #: Names a folder to look for dataset files in before anywhere else.
@@ -102,11 +104,20 @@ CATALOGUE: Mapping[str, Dataset] = {
 }
 
 
-def load(source: str | Path, **options: object) -> Series:
-    """A series by catalogue name, or from a CSV or Parquet file.
+@overload
+def load(source: str | Path, *, id: None = None, **options: Unpack[FileReading]) -> Series: ...
+
+
+@overload
+def load(source: str | Path, *, id: str, **options: Unpack[FileReading]) -> Panel: ...
+
+
+def load(source: str | Path, *, id: str | None = None, **options: Unpack[FileReading]) -> Series | Panel:
+    """A series by catalogue name, or from a CSV or Parquet file; many series where a column of a file names them.
 
     Args:
         source: a name in `CATALOGUE`, else the path of a file.
+        id: that column, as in `read_series`.
         options: those of `read_series`, for a file.
 
     Raises:
@@ -119,11 +130,11 @@ def load(source: str | Path, **options: object) -> Series:
     """
     dataset = CATALOGUE.get(str(source))
     if dataset is None:
-        return read_series(source, **options)  # type: ignore[arg-type]
-    if options:
+        return read_series(source, **options) if id is None else read_series(source, id=id, **options)
+    if given := sorted(name for name, value in {**options, "id": id}.items() if value is not None):
         raise SettingError(
-            f"{source!r} is a dataset of the catalogue, read as it is published: {', '.join(sorted(options))} can only "
-            f"be given for a file."
+            f"{source!r} is a dataset of the catalogue, read as it is published: {', '.join(given)} can only be given "
+            f"for a file."
         )
     series = read_series(fetch(dataset), name=dataset.name)
     if series.left_out != dataset.text:

@@ -33,27 +33,36 @@ def find_step(times: pd.DatetimeIndex) -> Step:
     return usual
 
 
-def grid_places(times: pd.DatetimeIndex, step: Step) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def grid_places(
+    times: pd.DatetimeIndex, step: Step, first: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """How many steps each time lies after the first, and which times lie between two steps.
+
+    Args:
+        times: one a row.
+        step: from one to the next.
+        first: of rows of several series, for each row the one that its series begins with, rising; row 0 without it.
 
     >>> places, off = grid_places(pd.DatetimeIndex(["2020-01-01", "2020-01-02", "2020-01-04"]), pd.Timedelta(days=1))
     >>> places, off.any()
     (array([0, 1, 3]), np.False_)
     """
+    start = np.zeros(len(times), dtype=np.int64) if first is None else first
     if isinstance(step, pd.Timedelta):
         since = _microseconds(times)
-        places, rest = np.divmod(since - since[0], step // _MICROSECOND)
+        places, rest = np.divmod(since - since[start], step // _MICROSECOND)
     elif isinstance(step, pd.offsets.BusinessDay):
         days = times.to_numpy().astype("datetime64[D]")
-        places, rest = np.busday_count(days[0], days), _microseconds(times) - _microseconds(times.normalize())
+        places, rest = np.busday_count(days[start], days), _microseconds(times) - _microseconds(times.normalize())
     else:
         count = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]
         months = _months(times)
-        places, rest = np.divmod(months - months[0], count)
+        places, rest = np.divmod(months - months[start], count)
         # The same day of every month; a month without that day takes its last one.
-        day = np.minimum(times.day.max(), times.days_in_month)
+        starts, of_start = np.unique(start, return_inverse=True)
+        day = np.minimum(np.maximum.reduceat(times.day.to_numpy(), starts)[of_start], times.days_in_month)
         clock = _microseconds(times) - _microseconds(times.normalize())
-        rest = rest + (times.day != day) + (clock != clock[0])
+        rest = rest + (times.day != day) + (clock != clock[start])
     return places.astype(np.int64), rest != 0
 
 

@@ -1,27 +1,24 @@
 """Series from files, strictly: a cell that breaks a rule is an error that names its line."""
 
 import csv
-import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import or_
 from pathlib import Path
+from typing import TypedDict, Unpack, overload
 
 import numpy as np
 import pandas as pd
 
 from backsight.errors import DataError
-from backsight.series.from_frame import (
-    OnDuplicate,
-    OnMissing,
-    find_time_column,
-    from_frame,
-    parse_times,
-)
+from backsight.series.from_frame import Reading, from_frame
+from backsight.series.panel import Panel
+from backsight.series.rules import OnDuplicate, OnMissing
 from backsight.series.series import Series
+from backsight.series.times import find_time_column, parse_times
 
 #: What a cell without a value looks like, in lower case.
 MISSING = ("", "nan", "na", "n/a", "null", "none")
@@ -45,9 +42,33 @@ class CsvCells:
     separator: str
 
 
+class FileReading(TypedDict, total=False):
+    """How a file is read; see `read_series`."""
+
+    time: str | None
+    time_format: str | None
+    encoding: str
+    columns: Iterable[str] | None
+    first: str | None
+    last: str | None
+    on_duplicate: OnDuplicate
+    on_missing: OnMissing
+    name: str | None
+    units: Mapping[str, str] | None
+
+
+@overload
+def read_series(path: str | Path, *, id: None = None, **reading: Unpack[FileReading]) -> Series: ...
+
+
+@overload
+def read_series(path: str | Path, *, id: str, **reading: Unpack[FileReading]) -> Panel: ...
+
+
 def read_series(
     path: str | Path,
     *,
+    id: str | None = None,
     time: str | None = None,
     time_format: str | None = None,
     encoding: str = "utf-8",
@@ -58,12 +79,13 @@ def read_series(
     on_missing: OnMissing = "error",
     name: str | None = None,
     units: Mapping[str, str] | None = None,
-) -> Series:
-    """Read a series from a CSV or Parquet file.
+) -> Series | Panel:
+    """Read a series from a CSV or Parquet file, or many from a long table in which a column names them.
 
     Args:
         path: a `.parquet` or `.pq` file is read as Parquet, anything else as CSV with a header line.
             Fields may be separated by comma, semicolon, tab or bar.
+        id: the column that says which series a row belongs to, and is read as text; without it all rows are of one.
         time: the column of times; without it, one called date, time or the like.
         time_format: strptime format of the times, where they are not ISO 8601 or YYYYMMDD.
         encoding: of a CSV file.
@@ -81,10 +103,9 @@ def read_series(
         frame = read_parquet(path)
         where = _row
     else:
-        frame, lines = _read_csv(path, time, time_format, encoding)
+        frame, lines = _read_csv(path, time, time_format, encoding, id)
         where = partial(_line, lines)
-    return from_frame(
-        frame,
+    reading = Reading(
         time=time,
         time_format=time_format,
         columns=columns,
@@ -96,6 +117,7 @@ def read_series(
         on_missing=on_missing,
         where=where,
     )
+    return from_frame(frame, **reading) if id is None else from_frame(frame, id=id, **reading)
 
 
 def check_is_file(path: Path) -> None:
@@ -124,18 +146,22 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is not a readable Parquet file: {_first_line(error)}") from error
 
 
-def _read_csv(path: Path, time: str | None, time_format: str | None, encoding: str) -> tuple[pd.DataFrame, list[int]]:
+def _read_csv(
+    path: Path, time: str | None, time_format: str | None, encoding: str, names: str | None
+) -> tuple[pd.DataFrame, list[int]]:
     """The columns, typed, and the line number of each row."""
-    source = read_rows(path, encoding)
-    header, rows, lines = source.header, source.rows, source.lines
-    cells = dict(zip(header, zip(*rows, strict=True), strict=True))
+    cells, lines = _read_columns(path, encoding)
+    header = list(cells)
     time_column = find_time_column(header, time)
-    if time_column is None and looks_like_times(cells[header[0]]):
+    if time_column is None and header[0] != names and looks_like_times(cells[header[0]]):
         time_column = header[0]
     typed: dict[str, object] = {}
-    for name, column in cells.items():
+    for name in header:
+        column = cells.pop(name)  # let go of when its numbers are there
         if name == time_column:
             typed[name] = parse_times(pd.Series(column, dtype=str), time_format, partial(_line, lines))
+        elif name == names:
+            typed[name] = pd.Series(column, dtype=str)
         else:
             typed[name] = _numbers(name, column, lines)
     frame = pd.DataFrame(typed)
@@ -149,18 +175,46 @@ def read_rows(path: Path, encoding: str) -> CsvCells:
         DataError: the file is no CSV: fields are missing, quotes stay open, the encoding is another one.
     """
     text = _decode(path, encoding)
+    separator = _separator(text)
+    (_, header), *rows = _scan(path, text, separator)
+    _check_rows(path, rows)
+    return CsvCells(header, [row for _, row in rows], [line for line, _ in rows], separator)
+
+
+def _read_columns(path: Path, encoding: str) -> tuple[dict[str, list[str]], list[int]]:
+    """The cells of a CSV file as text, by column, and the line on which each row begins.
+
+    Raises:
+        DataError: see `read_rows`.
+    """
+    text = _decode(path, encoding)
+    scanned = _scan(path, text, _separator(text))
+    columns: dict[str, list[str]] = {name: [] for name in next(scanned)[1]}
+    lines = []
+    # Column by column, for a list a row would be more than all of its cells.
+    appends = [column.append for column in columns.values()]
+    for line, row in scanned:
+        lines.append(line)
+        for append, cell in zip(appends, row, strict=True):
+            append(cell)
+    _check_rows(path, lines)
+    return columns, lines
+
+
+def _scan(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The header, and then every row, with the line on which it begins; all of one length.
+
+    Raises:
+        DataError: see `read_rows`.
+    """
     if not text.strip():
         raise DataError(f"{path} is empty. A CSV needs a header line and one row a step.")
-    # Line ends as they are, so that those within quotes stay and the others count.
-    lines_of_text = io.StringIO(text, newline="")
-    separator = max(SEPARATORS, key=re.sub('"[^"]*"', "", lines_of_text.readline()).count)
-    lines_of_text.seek(0)
-    reader = csv.reader(lines_of_text, delimiter=separator, strict=True)
+    reader = csv.reader(_lines(text), delimiter=separator, strict=True)
     begun = 1
     try:
         header = [name.strip() for name in next(reader)]
         _check_header(path, header)
-        rows, lines = [], []
+        yield 1, header
         blank, begun = 0, reader.line_num + 1  # a quoted field may hold line ends, so a row may take several lines
         for row in reader:
             line, begun = begun, reader.line_num + 1
@@ -174,13 +228,23 @@ def read_rows(path: Path, encoding: str) -> CsvCells:
                     f"Line {line} of {path.name} has {len(row)} fields where the header has "
                     f"{len(header)}. Every row needs one field a column."
                 )
-            rows.append(row)
-            lines.append(line)
+            yield line, row
     except csv.Error as error:
         raise DataError(f"Line {begun} of {path.name} is no CSV: {error} within the row that begins there.") from error
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines with their ends as they are, so that those within quotes stay; no other copy of the text is made."""
+    return (match.group() for match in re.finditer(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+", text))
+
+
+def _separator(text: str) -> str:
+    return max(SEPARATORS, key=re.sub('"[^"]*"', "", next(_lines(text), "")).count)
+
+
+def _check_rows(path: Path, rows: Sequence[object]) -> None:
     if not rows:
         raise DataError(f"{path.name} has a header and no rows.")
-    return CsvCells(header, rows, lines, separator)
 
 
 def _decode(path: Path, encoding: str) -> str:
@@ -220,7 +284,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise DataError(f"Two columns of {path.name} are called {twice!r}. Rename one of them.")
 
 
-def _numbers(name: str, column: tuple[str, ...], lines: list[int]) -> object:
+def _numbers(name: str, column: Sequence[str], lines: list[int]) -> object:
     """The column as float64, or as it is if none of its cells holds a number."""
     if not any("_" in cell for cell in column):  # Python reads 1_000 as a number; a data file means text
         with suppress(ValueError):

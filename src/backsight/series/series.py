@@ -1,15 +1,12 @@
 """What was observed: numbers in time order, one row a step."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from backsight.errors import DataError
-from backsight.series.columns import expand_globs, refuse_text, require_column
+from backsight.series.rows import Rows
 
 _DAY = pd.Timedelta(days=1)
 _MICROSECOND = pd.Timedelta(microseconds=1)
@@ -17,7 +14,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class Series(Rows):
     """A time series: named columns of numbers over evenly spaced times.
 
     Attributes:
@@ -39,51 +36,6 @@ class Series:
     >>> series.column("b")
     array([2., 4., 6.])
     """
-
-    name: str
-    times: pd.DatetimeIndex
-    values: NDArray[np.float64]
-    columns: tuple[str, ...]
-    units: Mapping[str, str] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
-    filled: NDArray[np.bool_] | None = None
-
-    def __post_init__(self) -> None:
-        if self.values.shape != (len(self.times), len(self.columns)):
-            raise DataError(
-                f"A series needs one row of values a time and one column a name: values have shape "
-                f"{self.values.shape}, with {len(self.times)} times and {len(self.columns)} names."
-            )
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def column(self, name: str) -> NDArray[np.float64]:
-        """The values of the column called `name`, shape (steps,), in its unit.
-
-        Raises:
-            ColumnError: there is no such column.
-        """
-        return self.values[:, self.columns.index(require_column(name, self.columns))]
-
-    def select(self, globs: Iterable[str]) -> "Series":
-        """The series with only the columns that fit one of the globs.
-
-        Raises:
-            ColumnError: a glob fits nothing, or names a column of text.
-        """
-        globs = tuple(globs)
-        refuse_text(globs, self.columns, self.left_out)
-        chosen = expand_globs(globs, self.columns)
-        places = [self.columns.index(c) for c in chosen]
-        filled = None if self.filled is None else self.filled[:, places]
-        return replace(self, values=self.values[:, places], columns=chosen, filled=filled)
-
-    def filled_rows(self, column: str) -> tuple[int, ...]:
-        """Rows in which the column's value was carried forward."""
-        if self.filled is None:
-            return ()
-        return tuple(np.flatnonzero(self.filled[:, self.columns.index(column)]).tolist())
 
     def head(self, steps: int) -> "Series":
         """The first `steps` rows.
@@ -121,10 +73,16 @@ def rows_between(times: pd.DatetimeIndex, first: str | None, last: str | None) -
         DataError: one of them is no date.
     """
     begin = 0 if first is None else int(times.searchsorted(as_time(first)))
-    if last is None:
-        return slice(begin, len(times))
-    end = as_time(last) + (_DAY - _MICROSECOND if ":" not in last else 0 * _DAY)
-    return slice(begin, int(times.searchsorted(end, side="right")))
+    return slice(begin, len(times) if last is None else int(times.searchsorted(end_of(last), side="right")))
+
+
+def end_of(text: str) -> pd.Timestamp:
+    """The last moment of a day such as 2010-01-01, or a moment such as 2010-01-01T12:00.
+
+    Raises:
+        DataError: it is no date.
+    """
+    return as_time(text) + (_DAY - _MICROSECOND if ":" not in text else 0 * _DAY)
 
 
 def as_time(text: str) -> pd.Timestamp:

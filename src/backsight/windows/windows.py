@@ -1,23 +1,28 @@
 """Windows as row numbers: nothing is copied until somebody asks for the numbers."""
 
 from dataclasses import dataclass, replace
+from typing import Required, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backsight.errors import ColumnError, SettingError, WindowError
+from backsight.errors import ColumnError, DataError, SettingError, WindowError
+from backsight.series.panel import Blocks, Panel
 from backsight.series.series import Series
 from backsight.vocabulary import Inputs, Origins, Outputs, Steps, Targets
 from backsight.windows.calendar import CALENDAR, calendar_features
 from backsight.windows.feedback import Feedback
-from backsight.windows.scaling import ScaleName, Scaler, fit_scaler
+from backsight.windows.scaling import EachScaler, ScaleName, Scaler, fit_scaler
 from backsight.windows.split import Split
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Some windows of one series: for each origin the `lookback` steps up to it, and what followed.
+    """Some windows: for each origin the `lookback` steps up to it, and what followed.
+
+    They are of one series, or of several that lie one below the other (`blocks`) and that no window crosses. Models
+    see the first kind alone: see `windows.many`.
 
     Attributes:
         inputs: shape (steps, features), float32, scaled: the whole series, once.
@@ -27,6 +32,9 @@ class Windows:
         origins: shape (windows,): the row of each window's last input.
         lookback, horizon: lengths of a window's inputs and outputs.
         feedback: how forecasts become inputs, where the target's own past is all that is read; None otherwise.
+        blocks: which steps belong to which of several series; None of one.
+        of_each: mean and scale of the target of each of several series; `target_mean` and `target_scale` are then 0 and
+            1.
     """
 
     inputs: Steps
@@ -38,6 +46,8 @@ class Windows:
     lookback: int
     horizon: int
     feedback: Feedback | None = None
+    blocks: Blocks | None = None
+    of_each: Scaler | None = None
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -57,8 +67,12 @@ class Windows:
         Copied once and straight into the type that those models compute in: at a lookback of 360 a second
         copy would be the largest thing in memory.
         """
-        flat = np.lib.stride_tricks.sliding_window_view(self.inputs.astype(np.float64), self.lookback, axis=0)
-        return flat[self.origins - self.lookback + 1].reshape(len(self), self.features * self.lookback)
+        if not len(self):
+            return np.empty((0, self.features * self.lookback))
+        first = self.origins.min() - self.lookback + 1
+        steps = self.inputs[first : self.origins.max() + 1].astype(np.float64)
+        flat = np.lib.stride_tricks.sliding_window_view(steps, self.lookback, axis=0)
+        return flat[self.origins - first - self.lookback + 1].reshape(len(self), self.features * self.lookback)
 
     def gather_outputs(self) -> Outputs:
         """What followed each origin, shape (windows, horizon), in the target's unit.
@@ -74,12 +88,25 @@ class Windows:
         Raises:
             WindowError: an origin has fewer than `lookback` steps up to it, or lies past the end.
         """
+        if self.blocks is not None:
+            self._check_blocks(self.blocks, origins)
         if len(origins) and not self.lookback - 1 <= origins.min() <= origins.max() < len(self.inputs):
             raise WindowError(
                 f"A window needs {self.lookback} steps up to its origin: origins may run from row "
                 f"{self.lookback - 1} to {len(self.inputs) - 1}; {origins.min()} to {origins.max()} were given."
             )
         return replace(self, origins=origins)
+
+    def _check_blocks(self, blocks: Blocks, origins: Origins) -> None:
+        back = np.asarray(origins, dtype=np.int64) - (self.lookback - 1)
+        crossing = np.flatnonzero(back < blocks.starts(origins))
+        if len(crossing):
+            origin = int(origins[crossing[0]])
+            place = int(blocks.of(np.array([origin]))[0])
+            raise WindowError(
+                f"A window needs {self.lookback} steps of its own series up to its origin: step "
+                f"{origin - blocks.bounds[place] + 1} of series {blocks.ids[place]!r} has too few before it."
+            )
 
 
 def with_inputs(windows: Windows, inputs: Inputs) -> Windows:
@@ -88,7 +115,7 @@ def with_inputs(windows: Windows, inputs: Inputs) -> Windows:
     They are to be forecast from, not scored: what follows a window in this series is another window.
 
     Args:
-        windows: for all but the inputs.
+        windows: of one series; for all but the inputs.
         inputs: shape (windows, lookback, features), scaled.
     """
     count, lookback, features = inputs.shape
@@ -143,6 +170,7 @@ class View:
         lookback, horizon: lengths of a window's inputs and outputs.
         scaler: of the input columns.
         target_mean, target_scale: of the target.
+        each: of several series, how each is scaled; `scaler` and the numbers of the target then change nothing.
     """
 
     target: str
@@ -153,14 +181,20 @@ class View:
     scaler: Scaler
     target_mean: float
     target_scale: float
+    each: EachScaler | None = None
 
-    def show(self, series: Series, origins: Origins) -> Windows:
+    def show(self, series: Series | Panel, origins: Origins) -> Windows:
         """The windows of these origins.
 
         Raises:
             ColumnError: the series lacks one of the columns.
             WindowError: an origin has fewer than `lookback` steps up to it.
+            DataError: the view was fitted on one series and this is a panel, or the other way round, or on others.
         """
+        if isinstance(series, Panel):
+            return self._show_panel(series, origins)
+        if self.each is not None:
+            raise DataError(f"This was fitted on several series; {series.name} is one. Read it with the column of ids.")
         scaled = self.scaler.apply(input_values(series, self.features, self.calendar))
         whole = Windows(
             inputs=np.ascontiguousarray(scaled, dtype=np.float32),
@@ -174,6 +208,37 @@ class View:
             feedback=Feedback(series.times, self.scaler, self.calendar) if self.features == (self.target,) else None,
         )
         return whole.at(origins)
+
+    def _show_panel(self, panel: Panel, origins: Origins) -> Windows:
+        if self.each is None:
+            raise DataError(f"This was fitted on one series; {panel.name} has {len(panel.ids):,}. Take one of them.")
+        each = self.each.of(panel.ids)
+        inputs = np.empty((len(panel), len(input_names(self.features, self.calendar))), dtype=np.float32)
+        for place, series in enumerate(panel.each()):  # a series at a time: a copy of all in 64 bits would be large
+            scaler = Scaler(each.inputs.mean[place], each.inputs.scale[place])
+            inputs[panel.blocks.rows(place)] = scaler.apply(input_values(series, self.features, self.calendar))
+        whole = Windows(
+            inputs=inputs,
+            targets=panel.column(self.target),
+            target_mean=self.target_mean,
+            target_scale=self.target_scale,
+            times=panel.times,
+            origins=np.empty(0, dtype=np.int32),
+            lookback=self.lookback,
+            horizon=self.horizon,
+            blocks=panel.blocks,
+            of_each=each.target,
+        )
+        return whole.at(origins)
+
+
+class ViewOptions(TypedDict, total=False):
+    """What a view shows of the columns it is given; see `fit_view`."""
+
+    lookback: Required[int]
+    horizon: int
+    calendar: bool
+    scale: ScaleName
 
 
 def fit_view(

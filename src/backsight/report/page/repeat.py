@@ -24,6 +24,8 @@ def _data(study: Record) -> list[tuple[str, Child]]:
     if not data:
         return []
     columns = f"{len(data['columns'])} columns"
+    if "series" in data:
+        columns += f" of {data['series']:,} series"
     return [
         ("data", tag("bdi", shorten(f"{data['name']}: {data['rows']:,} rows, {columns}", 200))),
         ("fingerprint", tag("code", f"SHA-256 {data['fingerprint']}")),
@@ -34,13 +36,20 @@ def _exam(study: Record) -> list[tuple[str, Child]]:
     exam, plan = study.get("exam"), study.get("plan")
     if not exam or not plan:
         return []
-    parts = ", ".join(f"{part} {exam[part][0]:,} to {exam[part][1] - 1:,}" for part in ("train", "validation", "test"))
     ahead = f"horizon {exam['horizon']}, stride {exam['stride']}, gap {exam['gap']}"
     training = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in plan.items())
     return [
-        ("rows", f"{parts} (counted from 0); {ahead}"),
+        ("rows", f"{_parts(exam)}; {ahead}"),
         ("networks", f"seeds 0 to {study['seeds'] - 1}; {training}; scale {study['scale']}"),
     ]
+
+
+def _parts(exam: Record) -> str:
+    parts = {part: exam[part] for part in ("train", "validation", "test")}
+    if isinstance(parts["train"][0], list):
+        return f"{len(parts['train']):,} series, each cut by itself"
+    rows = ", ".join(f"{part} {first:,} to {stop - 1:,}" for part, (first, stop) in parts.items())
+    return f"{rows} (counted from 0)"
 
 
 def _versions(made: Record) -> list[tuple[str, Child]]:

@@ -15,10 +15,12 @@ from backsight.report.page.tables import (
     leaderboard_table,
     lesson_table,
     lookback_table,
+    series_table,
     sources_table,
     tuning_table,
 )
 from backsight.report.sentences import exam_sentences, lesson_sentences
+from backsight.report.series import extremes
 from backsight.report.stored import Stored
 from backsight.report.tuning import tuning_sentences
 
@@ -66,6 +68,16 @@ def _leaderboard(stored: Stored, charts: Charts) -> Section | None:
     )
     drawn = [figure(chart, title=False) for chart in charts.get("leaderboard", ())]
     return Section("leaderboard", "Leaderboard", lead, join((*drawn, leaderboard_table(stored.exam))))
+
+
+def _series(stored: Stored, _: Charts) -> Section | None:
+    if not extremes(stored.exam):
+        return None
+    lead = (
+        "Test RMSE in the unit of each series, on those that gain and lose most by the model beside the best one that "
+        "reads no window. All of them are in series.csv."
+    )
+    return Section("series", "Series by series", lead, series_table(stored.exam))
 
 
 def _lookback(stored: Stored, charts: Charts) -> Section | None:
@@ -177,6 +189,7 @@ def said(sentences: list[str]) -> Html:
 _SECTIONS: tuple[Callable[[Stored, Charts], Section | None], ...] = (
     _lesson,
     _leaderboard,
+    _series,
     _lookback,
     _tuning,
     _training,

@@ -4,6 +4,7 @@ from statistics import fmean
 from typing import Any
 
 from backsight.report.page.html import Child, Html, join, name, table, tag
+from backsight.report.series import extremes, series_cells
 from backsight.report.tables import VERDICTS, mean_of, show_bias, show_errors_range, show_mean, show_range
 
 Record = dict[str, Any]
@@ -88,6 +89,14 @@ def lookback_table(curves: list[Record]) -> Html:
                 " ".join([*([] if place % 2 else ["shade"]), *(["taken"] if point["recommended"] else [])]) or None
             )
     return table(head, rows, "Errors by lookback", kinds)
+
+
+def series_table(exam: Record) -> Html:
+    """The best and worst of many series; see `report.series.extremes`."""
+    compared = exam["series"]["compared"]
+    head = (exam["series"]["column"], "sd", name(compared["second"], 60), name(compared["first"], 60), "gain")
+    rows = [(name(cells[0], 60), *cells[1:]) for cells in map(series_cells, extremes(exam))]
+    return table(head, rows, "Best and worst series")
 
 
 def findings_table(findings: list[Record]) -> Html:

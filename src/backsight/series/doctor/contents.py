@@ -4,7 +4,7 @@ import numpy as np
 
 from backsight.series.doctor.finding import Cells, Finding
 from backsight.series.doctor.table import Table
-from backsight.series.from_frame import LARGEST
+from backsight.series.rules import LARGEST
 
 
 def check_contents(table: Table) -> list[Finding]:

@@ -11,9 +11,9 @@ import pandas as pd
 from backsight.errors import ColumnError, DataError, SettingError
 from backsight.series.catalogue import CATALOGUE, Dataset, fetch
 from backsight.series.doctor.finding import Observed
-from backsight.series.from_frame import Where, coerce_times, find_time_column
 from backsight.series.read import MISSING, CsvCells, check_is_file, is_number, looks_like_times, read_parquet, read_rows
 from backsight.series.series import Series
+from backsight.series.times import Where, coerce_times, find_time_column
 
 
 @dataclass(frozen=True, eq=False)
