@@ -95,7 +95,7 @@ def fit_piece(study: Study, piece: Piece, checkpoints: Checkpoints | None = None
     """
     from threadpoolctl import threadpool_limits
 
-    entry = next(entry for entry in study.entries if entry.name == piece.entry)
+    entry = study.entry(piece.entry)
     began = perf_counter()
     entry.recipe.load_libraries()
     # As in `runs.jobs`: sums in one order, whatever the number of cores.

@@ -1,21 +1,23 @@
 """A study as a file, so that it can be carried out again: every fit gives the same bytes again."""
 
-import json
 import platform
 from collections.abc import Collection
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from backsight.errors import DataError, RecipeError, SettingError
+from backsight.errors import DataError, RecipeError, SettingError, WindowError
 from backsight.evaluation.exam import Exam
 from backsight.models.own import Own, load_own
 from backsight.models.recipe import Recipe
 from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json
 from backsight.runs.entry import Entry
+from backsight.runs.forms import RunForm, check_form, read_json
 from backsight.runs.identity import differences
 from backsight.runs.study import Study
+from backsight.series.catalogue import CATALOGUE
+from backsight.series.columns import require_column
 from backsight.series.series import Series, day
 from backsight.series.source import Source, column_fingerprints, fingerprint
 from backsight.training.plan import make_plan
@@ -40,7 +42,7 @@ def study_record(study: Study, source: Source | None = None) -> Record:
     exam = study.exam
     return {
         "version": VERSION,
-        "source": None if source is None else asdict(source),
+        "source": None if source is None else source_record(source),
         "data": data_record(study.series),
         "exam": {
             "target": exam.target,
@@ -55,6 +57,13 @@ def study_record(study: Study, source: Source | None = None) -> Record:
         "scale": study.scale,
         "entries": [_entry_record(entry) for entry in study.entries],
     }
+
+
+def source_record(source: Source) -> Record:
+    """A source as plain values: a file by its whole path, so that a run goes on from whatever folder."""
+    here = source.data in CATALOGUE
+    columns = None if source.columns is None else list(source.columns)
+    return {**asdict(source), "data": source.data if here else str(Path(source.data).absolute()), "columns": columns}
 
 
 def data_record(series: Series) -> Record:
@@ -104,9 +113,7 @@ def read_study(folder: Path, entries: Collection[str] | None = None, *, function
 
 def study_of(record: Record, folder: Path, entries: Collection[str] | None = None, *, functions: bool = False) -> Study:
     """The study of a record; arguments and errors are those of `read_study`."""
-    if record["source"] is None:
-        raise SettingError(f"The run in {folder} does not say where its data came from: it was made in Python.")
-    series = Source(**record["source"]).load()
+    series = _load(source_of(record, folder), folder)
     changed = differences(record["data"], data_record(series))
     if changed:
         raise DataError(
@@ -114,17 +121,20 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
             f"data back as it was, or compare anew in another folder."
         )
     of_exam = record["exam"]
+    require_column(of_exam["target"], series.columns)
     *earlier, exam = (
         Exam(
             of_exam["target"],
             of_exam["horizon"],
-            _split(parts, of_exam["gap"]),
+            _split(parts, of_exam["gap"], len(series)),
             of_exam["stride"],
             series.filled_rows(of_exam["target"]),
         )
         for parts in (*of_exam.get("earlier", ()), of_exam)
     )
     chosen = _choose(record["entries"], entries, folder, functions)
+    for column in {column for entry in chosen for column in entry.features}:
+        require_column(column, series.columns)
     return Study(series, exam, chosen, record["seeds"], make_plan(**record["plan"]), record["scale"], tuple(earlier))
 
 
@@ -132,31 +142,67 @@ def _split_record(split: Split) -> Record:
     return {name: [part.start, part.stop] for name, part in split.parts.items()}
 
 
-def _split(record: Record, gap: int) -> Split:
+def with_data(record: Record, data: str | None) -> Record:
+    """The record of a study whose data is somewhere else now, or as it was; it must be the same data all the same."""
+    if data is None:
+        return record
+    source = Source(data) if record["source"] is None else replace(Source(**record["source"]), data=data)
+    return {**record, "source": source_record(source)}
+
+
+def source_of(record: Record, folder: Path) -> Source:
+    """Where the series of a record is.
+
+    Raises:
+        SettingError: nobody has said.
+    """
+    if record["source"] is None:
+        raise SettingError(
+            f"The run in {folder} does not say where its data is, for it was made in Python. Call the same function "
+            f"again with this folder as `out`, or name a file: backsight resume {folder} --data FILE."
+        )
+    return Source(**record["source"])
+
+
+def _load(source: Source, folder: Path) -> Series:
+    # A pipe or a device would be waited for without end.
+    if source.data not in CATALOGUE and not Path(source.data).is_file():
+        raise DataError(
+            f"{source.data}, the data of the run in {folder}, is not there. Bring it back, or say where it is now: "
+            f"backsight resume {folder} --data FILE."
+        )
+    return source.load()
+
+
+def _split(record: Record, gap: int, rows: int) -> Split:
     train, validation, test = (range(*record[name]) for name in ("train", "validation", "test"))
+    # Before anything is made of so many rows.
+    if max(train.stop, validation.stop, test.stop) > rows:
+        raise WindowError(f"The parts of an exam end at row {test.stop - 1}; the series has {rows} rows.")
     return Split(train, validation, test, gap)
 
 
 def read_run_record(folder: Path) -> Record:
-    """What `run.json` of a folder holds.
+    """What `run.json` of a folder holds, after a check of every key and type.
 
     Raises:
-        SettingError: there is none, or it is of another version.
+        SettingError: there is none, it is of another version, or not what `run_record` gives.
     """
     path = folder / STUDY_FILE
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except FileNotFoundError as error:
         raise SettingError(f"{folder} holds no run: there is no {path.name}. `backsight compare` makes one.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingError(f"{path} can't be read as a run: {error}.") from error
-    if not isinstance(record, dict) or record.get("version") != VERSION:
+    if record.get("version") != VERSION:
         raise SettingError(f"{path} is not a run of this version ({VERSION}). Make it anew with `backsight compare`.")
+    check_form(record, RunForm, path)
     return record
 
 
 def _choose(records: list[Record], names: Collection[str] | None, folder: Path, functions: bool) -> tuple[Entry, ...]:
     by_name = {record["name"]: record for record in records}
+    if len(by_name) < len(records):
+        raise SettingError(f"The run in {folder} has two entries of one name.")
     unknown = [name for name in names or () if name not in by_name]
     if unknown:
         raise SettingError(f"The run in {folder} has no entry {unknown[0]!r}; it has {', '.join(by_name)}.")
