@@ -80,14 +80,18 @@ def data_record(series: Series) -> Record:
 
 def run_record(kind: str, study: Study, source: Source | None) -> Record:
     """What `run.json` holds: the study, for which command it was made, and what its bytes depend on beside it."""
-    versions = {name: version(name) for name in LIBRARIES}
     pieces = sum(len(study.seeds_of(entry)) * len(study.exams) for entry in study.entries)
     return {
         "kind": kind,
         "pieces": pieces,
-        "made_with": {**versions, "machine": platform.machine()},
+        "made_with": made_with(),
         **study_record(study, source),
     }
+
+
+def made_with() -> dict[str, str]:
+    """What the bytes of a fit depend on beside the study, here."""
+    return {**{name: version(name) for name in LIBRARIES}, "machine": platform.machine()}
 
 
 def identity(record: Record) -> Record:
