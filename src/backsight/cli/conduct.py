@@ -1,7 +1,7 @@
 """Carrying out a study in a run folder, and showing what came of it: what compare, lookback and resume share."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -105,9 +105,13 @@ def run_folder(kind: "Kind", study: "Study", source: "Source | None", out: Path 
     if path is None:
         yield None
         return
-    with open_run(path, kind, study, source, command_line()) as run:
-        try:
+    try:
+        with open_run(path, kind, study, source, command_line()) as run:
             yield run
-        except Interrupted as error:
-            typer.echo(f"Stopped. Nothing was finished yet; `backsight resume {path}` goes on.", err=True)
-            raise typer.Exit(130) from error
+    except Interrupted as error:
+        typer.echo(f"Stopped. Nothing was finished yet; `backsight resume {path}` goes on.", err=True)
+        raise typer.Exit(130) from error
+    finally:
+        if out is None:
+            with suppress(OSError):  # it came to nothing, and left the folder as new as it was
+                path.rmdir()
