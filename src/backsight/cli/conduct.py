@@ -48,8 +48,11 @@ def conduct(
     of_backend: BackendOptions,
     json: Path | None,
     console: "Console",
+    more: "Callable[[Comparison], Mapping[str, Writer]] | None" = None,
 ) -> "Comparison":
-    """Carry out a study, in `out` or in a new run folder; write the results there and show them.
+    """Carry out a study, in `out` or in a new run folder; write the results there, and show them.
+
+    `more` gives further files for the folder.
 
     Raises:
         typer.Exit: with code 130 after Ctrl-C, when what was finished has been shown.
@@ -69,8 +72,9 @@ def conduct(
         # Written before anything is printed: a pipe that closes must not cost the results.
         if run is not None:
             made = made_files(made_record(study, run.command))
-            write_files(run.path, {**made, **results.files})
-            written = [*made, *results.files, *write_report(run.path)]
+            files = {**made, **results.files, **(more(found) if more is not None else {})}
+            write_files(run.path, files)
+            written = [*files, *write_report(run.path)]
             if not found.interrupted:
                 run.end(**in_short(found))
     print_json(results.record, json)

@@ -83,7 +83,15 @@ def _resume_study(
     of_saving.check_study(study)
     source = Source(**record["source"])
     found = conduct(
-        record["kind"], study, source, summarise, out=run, of_backend=of_backend, json=json, console=console
+        record["kind"],
+        study,
+        source,
+        summarise,
+        out=run,
+        of_backend=of_backend,
+        json=json,
+        console=console,
+        more=of_saving.next_files,
     )
     of_saving.write(found, console)
 

@@ -27,7 +27,7 @@ from backsight.models.recipe import OnSeedEpoch
 from backsight.runs.checkpoints import FileCheckpoints
 from backsight.runs.durable import make_folder, write_durably
 from backsight.runs.fit import Fit, Fitted
-from backsight.runs.identity import check_identity
+from backsight.runs.identity import as_read, check_identity
 from backsight.runs.ledger import append_record, read_records, settle
 from backsight.runs.locks import LOCK, WORKER, work_in
 from backsight.runs.openings import Openings, note_opening
@@ -260,12 +260,6 @@ def _clear(path: Path, made: bool) -> None:
         shutil.rmtree(path / folder, ignore_errors=True)
     for file in (path / STUDY_FILE, *path.glob(f"{LEDGER}*"), *path.glob(f"{WORKER}*"), path / LOCK):
         file.unlink(missing_ok=True)
-
-
-def as_read(record: Record) -> Record:
-    """A record as it comes back from JSON: tuples are lists."""
-    read: Record = json.loads(json.dumps(record))
-    return read
 
 
 def _finished(records: Iterable[Record]) -> dict[Piece, Record]:

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from backsight.errors import SettingError
 from backsight.runs.durable import make_folder, write_durably
 from backsight.runs.folder import JOURNAL, SEARCH
-from backsight.runs.identity import check_identity
+from backsight.runs.identity import as_read, check_identity
 from backsight.runs.search_space import Candidate
 from backsight.runs.trial import Trial
 
@@ -36,7 +36,7 @@ def begin(folder: Path, identity: Identity, asked: Identity) -> None:
     Raises:
         SettingError: the folder holds another search, or can't be written.
     """
-    path = folder / SEARCH
+    path, identity, asked = folder / SEARCH, as_read(identity), as_read(asked)
     if path.exists():
         begun = read_search(folder)
         check_identity(identity, begun["identity"], folder, "search")
