@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test check sanitize races bench clean
+.PHONY: help install demo test check pages docs sanitize races bench clean
 
 help:
+	@echo "make install install into .venv: .venv/bin/backsight --help"
 	@echo "make demo    install, then run the lesson and its exam with three seeds"
 	@echo "make test    install, then run the tests"
 	@echo "make check   lint, format, types, floors"
+	@echo "make pages   write the pages that say what the program and the docstrings say"
+	@echo "make docs    the documentation site, into build/site"
 	@echo "make sanitize    the kernels in a program that looks for wrong reads and writes"
 	@echo "make races   the same, looking for threads that meet in one place"
 	@echo "make bench   time and weigh backsight against Keras (minutes)"
@@ -23,8 +26,10 @@ $(VENV)/user: pyproject.toml constraints.txt $(KERNELS)
 	touch $@
 
 $(VENV)/developer: $(VENV)/user
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
+
+install: $(VENV)/user
 
 demo: $(VENV)/user
 	$(BIN)/backsight lesson --seeds 3
@@ -37,6 +42,13 @@ check: $(VENV)/developer
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --quiet tests/test_floors.py
+
+pages: $(VENV)/developer
+	$(BIN)/python scripts/pages.py
+
+docs: pages
+	$(BIN)/python -m sphinx --builder html --conf-dir docs --fail-on-warning --keep-going --quiet . build/site
+	@echo "build/site/index.html"
 
 sanitize:
 	cmake -S . -B build/sanitize -DBACKSIGHT_SANITIZE=address,undefined

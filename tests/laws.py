@@ -15,6 +15,7 @@ from backsight.evaluation.leaks import (
     poison_after_validation,
 )
 from backsight.models.recipe import Forecaster, Recipe
+from backsight.models.recursive import Recursive
 from backsight.models.registry import RECIPES
 from backsight.series.series import Series
 from backsight.training.history import History
@@ -32,9 +33,10 @@ CHOOSING = Plan(epochs=4, batch_size=16, patience=1, keep="best")
 
 
 def toy_case(recipe: Recipe) -> Case:
-    """A recipe on the toy series."""
+    """A recipe on the toy series, of which a recursive one reads the target alone."""
     series = make_toy()
-    return Case(recipe, series, EXAM, series.columns, LOOKBACK, blind=BLIND, choosing=CHOOSING)
+    columns = ("y",) if isinstance(recipe, Recursive) else series.columns
+    return Case(recipe, series, EXAM, columns, LOOKBACK, blind=BLIND, choosing=CHOOSING)
 
 
 def views(series: Series) -> tuple[Windows, Windows, Windows]:

@@ -4,7 +4,8 @@ import sys
 from hashlib import sha256
 
 from backsight.models.registry import RECIPES
-from backsight.runs.compare import Comparison, compare
+from backsight.runs.compare import compare
+from backsight.runs.comparison import Comparison
 from backsight.training.plan import Plan
 from conftest import HORIZON, LOOKBACK, make_toy
 

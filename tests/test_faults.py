@@ -364,7 +364,13 @@ PLANTED = {
         POWER_CUTS,
         "the run is lost",
     ),
-    "results not flushed": (durable, "finished_together", {"_flush_file(stage / name)": "pass"}, POWER_CUTS, "half there"),
+    "results not flushed": (
+        durable,
+        "finished_together",
+        {"_flush_file(stage / name)": "pass"},
+        POWER_CUTS,
+        "half there",
+    ),
     "names of results not flushed": (
         durable,
         "finished_together",

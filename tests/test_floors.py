@@ -14,7 +14,7 @@ FLOORS = {
     "errors": 0, "vocabulary": 0,
     "series": 1, "windows": 2,
     "program_cache": 3, "engine": 3, "convolution": 3, "recurrence": 3,
-    "training": 4, "models": 5, "evaluation": 6, "runs": 7, "report": 8,
+    "training": 4, "models": 5, "evaluation": 6, "runs": 7, "report": 8, "lesson": 8,
     "cli": 9, "studio": 9, "serve": 9,
 }  # fmt: skip
 #: The only files that may import Keras or JAX, inside functions or not.

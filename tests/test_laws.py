@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backsight.errors import WindowError
-from backsight.models.registry import RECIPES
+from backsight.models.recursive import Recursive
+from backsight.models.registry import FAMILIES, RECIPES
 from backsight.windows.split import Split, split_by_fractions
 from backsight.windows.windows import Windows, fit_view, window_origins
 from laws import (
@@ -23,7 +24,13 @@ from laws import (
     law_poison_after_validation,
 )
 
-every_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
+#: Those of the registry, and one recursive one of each kind: a line, a table, a network.
+EVERY = {**RECIPES, **{f"recursive({name})": Recursive(RECIPES[name]) for name in ("ridge", "trees", "lstm")}}
+every_recipe = pytest.mark.parametrize("recipe", EVERY.values(), ids=EVERY.keys())
+
+
+def test_no_family_is_missing():
+    assert {recipe.family for recipe in EVERY.values()} == set(FAMILIES)
 
 
 @every_recipe

@@ -11,7 +11,8 @@ from backsight.evaluation.exam import Exam
 from backsight.evaluation.metrics import rmse
 from backsight.models.breakdown import one_line, parameter_breakdown
 from backsight.models.registry import RECIPES
-from backsight.runs.compare import Comparison, examine
+from backsight.runs.compare import examine
+from backsight.runs.comparison import Comparison
 from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
 from backsight.runs.lesson import LESSON, lesson_entries, lesson_exam, run_lesson

@@ -202,6 +202,13 @@ def test_what_failed_is_not_saved(found, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_model_that_is_too_large_is_not_saved(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_file, "LARGEST", 1000)
+    with pytest.raises(ModelFileError, match="at most 1,000 bytes; ridge_2 takes"):
+        found.save(tmp_path / "model.zip")
+    assert not list(tmp_path.iterdir())
+
+
 def test_places_that_cannot_be_written_or_read(found, tmp_path):
     with pytest.raises(SettingError, match="can't be written"):
         found.save(tmp_path / "nowhere" / "model.zip")

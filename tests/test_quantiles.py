@@ -13,6 +13,7 @@ from backsight.evaluation.intervals import ADAPTIVE, centred, examined, score
 from backsight.evaluation.leaks import change_after_origin, poison_after_training, poison_after_validation
 from backsight.models.frozen import check_specs, specs_of
 from backsight.models.registry import as_recipe
+from backsight.report.output import interval_files
 from backsight.report.sentences import exam_sentences
 from backsight.runs.compare import compare
 from backsight.runs.record import exam_record
@@ -325,3 +326,21 @@ def test_levels_that_are_no_share_are_refused():
     with pytest.raises(SettingError, match="between 0 and 1"):
         found.intervals(level=90)
     assert np.isfinite(found.intervals(level=0.8)["lower"]).all()
+
+
+def test_the_files_hold_what_python_gives(tmp_path):
+    found = compare(make_toy(300), "y", models=["ridge"], lookback=[2], horizon=3, seeds=1)
+    record = exam_record(found)
+    for name, write in interval_files(record, found.forecasts).items():
+        write(tmp_path / name)
+    rows = pd.read_csv(tmp_path / "intervals.csv", parse_dates=["origin", "time"])
+    assert set(rows.pop("entry")) == {record["recommended"]}
+    pd.testing.assert_frame_equal(rows, found.intervals(), check_dtype=False)
+    coverage = pd.read_csv(tmp_path / "coverage.csv")
+    assert len(coverage) == len(record["entries"]) * (1 + 3) * 2
+    of_taken = coverage[(coverage["entry"] == record["recommended"]) & (coverage["intervals"] == "adaptive")]
+    assert of_taken["lead"].tolist() == ["all", "1", "2", "3"]
+    by_hand = [score(found.intervals(), 0.9, ADAPTIVE)]
+    by_hand += [score(rows[rows["lead"] == lead], 0.9, ADAPTIVE) for lead in (1, 2, 3)]
+    np.testing.assert_allclose(of_taken["score"], [one.score for one in by_hand])
+    np.testing.assert_allclose(of_taken["coverage"], [one.coverage for one in by_hand])

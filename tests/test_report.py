@@ -5,6 +5,7 @@ import re
 from base64 import b64encode
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
 from string import ascii_lowercase
 
@@ -12,14 +13,18 @@ import html5lib
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from statsmodels.tsa.stattools import acf
 
 from backsight.cli.main import main
 from backsight.errors import SettingError
+from backsight.report.charts.chart import Axis, Chart, Line
 from backsight.report.charts.draw import draw, draw_panels, save
 from backsight.report.charts.errors import autocorrelation, lead_chart, month_chart, residual_chart, size_charts
 from backsight.report.charts.forecast import forecast_chart, mean_forecasts
 from backsight.report.charts.leaderboard import leaderboard_chart
+from backsight.report.charts.ticks import counted_axis, number_axis, time_axis
 from backsight.report.diagrams.cell import GATES, draw_cell
 from backsight.report.diagrams.unrolled import draw_unrolled
 from backsight.report.figures import charts_of, lookback_rows, picture_writers, shown_entries
@@ -27,8 +32,10 @@ from backsight.report.page import page as pages
 from backsight.report.page.answer import answers
 from backsight.report.page.html import Html, tag
 from backsight.report.page.page import page
+from backsight.report.page.svg import draw_path
 from backsight.report.report import write_report
 from backsight.report.stored import Stored, read_stored
+from backsight.runs.layout import RESULT_FILE
 from report_runs import COMMAND, HOSTILE, everything, renamed
 
 SECTIONS = {
@@ -169,7 +176,7 @@ def test_the_report_is_written_again_from_the_files_alone(report_run, monkeypatc
     first = (report_run / "report.html").read_bytes()
     copy = tmp_path / "copy"
     copy.mkdir()
-    for name in ("result.json", "made.json", "run.json", *(p.name for p in folder.glob("*.csv"))):
+    for name in ("result.json", "made.json", "run.json", *(p.name for p in report_run.glob("*.csv"))):
         (copy / name).write_bytes((report_run / name).read_bytes())
     monkeypatch.setenv("BACKSIGHT_DATA", str(tmp_path))
     assert main(["report", str(copy)]) == 0
@@ -209,6 +216,15 @@ def test_a_folder_that_is_no_run(files, says, tmp_path, capsys):
     assert not (tmp_path / "report.html").exists()
     with pytest.raises(SettingError, match="There is no folder"):
         read_stored(tmp_path / "nothing")
+
+
+def test_a_file_where_figures_should_go_stops_it_before_anything_is_replaced(report_run, tmp_path, capsys):
+    for name in (RESULT_FILE, "leaderboard.csv"):
+        (tmp_path / name).write_bytes((report_run / name).read_bytes())
+    (tmp_path / "figures").write_text("mine")
+    assert main(["report", str(tmp_path)]) == 2
+    assert "figures can't be made: a file is in its place" in capsys.readouterr().err
+    assert {p.name for p in tmp_path.iterdir()} == {RESULT_FILE, "leaderboard.csv", "figures"}
 
 
 def test_ten_entries_of_five_seeds_make_a_small_page(stored, tmp_path):
@@ -412,3 +428,53 @@ def test_describe_draws(tmp_path):
         assert main(["describe", "lstm(units=7,layers=2)", "--lookback", "3", "--draw", str(tmp_path / name)]) == 0
     assert (tmp_path / "lstm.png").read_bytes().startswith(b"\x89PNG")
     assert "420 parameters" in (tmp_path / "lstm.svg").read_text(encoding="utf-8")
+
+
+REAL = st.floats(-1e12, 1e12)
+
+
+@given(st.lists(st.one_of(REAL, st.just(float("nan")), st.just(float("inf"))), max_size=8), st.booleans())
+def test_axes_of_any_numbers_hold_them_and_their_ticks(values, zero):
+    axis = number_axis("", values, zero=zero)
+    known = [v for v in values if np.isfinite(v)]
+    assert axis.low < axis.high
+    assert all(axis.low <= v <= axis.high for v in known)
+    ticks = [tick.value for tick in axis.ticks]
+    assert 1 <= len(ticks) <= 12
+    assert ticks == sorted(set(ticks))
+    assert np.all((axis.place(ticks) >= -1e-6) & (axis.place(ticks) <= 1 + 1e-6))
+
+
+@given(st.integers(0, 2000), st.integers(0, 2000), st.sampled_from(["linear", "recent"]))
+def test_axes_of_counts_have_whole_ticks_inside(low, more, scale):
+    axis = counted_axis("", low, low + more, scale)
+    ticks = [tick.value for tick in axis.ticks]
+    assert ticks == sorted(ticks)
+    assert all(float(tick.value).is_integer() for tick in axis.ticks)
+    assert len(ticks) <= 14
+    assert np.all((axis.place(ticks) >= 0) & (axis.place(ticks) <= 1))
+
+
+@given(
+    st.datetimes(datetime(1700, 1, 1), datetime(2150, 1, 1)),  # pandas counts to 2262
+    st.sampled_from(["min", "h", "6h", "D", "B", "W", "MS", "YS"]),
+    st.integers(1, 80),
+)
+def test_axes_of_times_have_rising_ticks_inside(first, step, count):
+    axis = time_axis("", pd.date_range(first, periods=count, freq=step))
+    places = axis.place([tick.value for tick in axis.ticks])
+    assert len(places) <= 16
+    assert np.all(np.diff(places) > 0)
+    assert np.all((places >= 0) & (places <= 1))
+    assert len({tick.text for tick in axis.ticks}) == len(axis.ticks)
+
+
+@given(st.lists(st.one_of(REAL, st.just(float("nan"))), min_size=1, max_size=30))
+def test_curves_are_broken_where_a_value_is_missing(values):
+    """As many pen-downs as there are stretches without a gap, and as many points as values."""
+    y = np.array(values)
+    chart = Chart("", "", Axis("", 0, 1), Axis("", -1e12, 1e12), ())
+    path = draw_path(chart, Line(np.linspace(0, 1, len(y)), y, "c1"))
+    known = np.isfinite(y)
+    assert path.count("M") == int(known[0]) + int((known[1:] & ~known[:-1]).sum())
+    assert path.count("M") + path.count("L") == known.sum()

@@ -75,9 +75,10 @@ def look(browser, path, size=DESKTOP, theme="light"):
 
 
 def requests(browser):
-    """Every address that was asked for since the page was opened."""
+    """Every address that was asked for since the page was opened, but by the browser's own first page."""
     told = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
-    return [m["params"]["request"]["url"] for m in told if m["method"] == "Network.requestWillBeSent"]
+    asked = [m["params"] for m in told if m["method"] == "Network.requestWillBeSent"]
+    return [a["request"]["url"] for a in asked if not a["documentURL"].startswith("chrome://")]
 
 
 @pytest.mark.parametrize("name", ["page", "hostile"])

@@ -19,6 +19,8 @@ from backsight.evaluation.significance import (
     tie_groups,
     within_one_error,
 )
+from backsight.runs.compare import compare
+from backsight.series.series import Series
 
 
 def losses(*means, windows=365, seed=0, shared=1.0, rho=0.0):
@@ -168,6 +170,16 @@ def test_a_bootstrap_is_the_same_again_and_another_with_another_seed():
     table = losses(0, 0.1)
     assert paired_test(table, "a", "b") == paired_test(table, "a", "b")
     assert paired_test(table, "a", "b").low != paired_test(table, "a", "b", seed=1).low
+
+
+@pytest.mark.parametrize("rows", [20, 30, 45, 70, 80])
+def test_exams_of_two_to_eight_windows_say_too_few_and_no_more(rows):
+    """Monthly series are that short, and so are exams with a long stride."""
+    values = 10 + np.arange(rows) % 7 + np.random.default_rng(0).normal(size=rows)
+    times = pd.date_range("2020-01-01", periods=rows, name="time")
+    series = Series("short", times, values[:, None], ("y",))
+    found = compare(series, "y", models="ridge", lookback=[1, 3], seeds=1)
+    assert set(found.leaderboard["verdict"]) <= {"too few windows", "floor"}
 
 
 @pytest.mark.parametrize("windows", range(1, 10))

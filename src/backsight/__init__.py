@@ -43,15 +43,27 @@ if TYPE_CHECKING:
     from backsight.evaluation.feature_leaks import audit_features as audit_features
     from backsight.evaluation.leaks import LeakAudit as LeakAudit
     from backsight.evaluation.leaks import audit_model as audit_model
+    from backsight.models.breakdown import parameter_breakdown as parameter_breakdown
     from backsight.models.recipe import Forecaster as Forecaster
     from backsight.models.recipe import Recipe as Recipe
     from backsight.models.registry import RECIPES as RECIPES
     from backsight.models.registry import as_recipe as as_recipe
     from backsight.report.diagrams.cell import draw_cell as draw_cell
     from backsight.report.diagrams.unrolled import draw_unrolled as draw_unrolled
+    from backsight.report.explain import explain as explain
+    from backsight.report.leads_plot import plot_leads as plot_leads
     from backsight.report.lookback_plot import plot_lookback as plot_lookback
+    from backsight.report.memory_plots import (
+        plot_attention as plot_attention,
+    )
+    from backsight.report.memory_plots import (
+        plot_gates as plot_gates,
+    )
     from backsight.report.memory_plots import plot_memory as plot_memory
     from backsight.report.memory_plots import plot_memory_test as plot_memory_test
+    from backsight.report.memory_plots import (
+        plot_slopes as plot_slopes,
+    )
     from backsight.report.memory_plots import plot_states as plot_states
     from backsight.report.plots import (
         plot_forecast as plot_forecast,
@@ -116,9 +128,9 @@ _HOME = {
     "LeakAudit": "evaluation.leaks",
     "Lesson": "runs.lesson",
     "Lookbacks": "runs.lookback",
-    "Model": "runs.model_file",
     "MemoryProfile": "runs.memory",
     "MemoryTest": "runs.memory_test",
+    "Model": "runs.model_file",
     "ModelFileError": "errors",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
@@ -137,19 +149,25 @@ _HOME = {
     "compare": "runs.compare",
     "draw_cell": "report.diagrams.cell",
     "draw_unrolled": "report.diagrams.unrolled",
+    "explain": "report.explain",
     "from_frame": "series.from_frame",
     "load": "series.catalogue",
     "load_model": "runs.model_file",
     "lookback_curve": "runs.lookback",
     "memory_profile": "runs.memory",
     "memory_test": "runs.memory_test",
+    "parameter_breakdown": "models.breakdown",
+    "plot_attention": "report.memory_plots",
     "plot_forecast": "report.plots",
+    "plot_gates": "report.memory_plots",
     "plot_history": "report.plots",
     "plot_leaderboard": "report.plots",
+    "plot_leads": "report.leads_plot",
     "plot_lesson": "report.plots",
     "plot_lookback": "report.lookback_plot",
     "plot_memory": "report.memory_plots",
     "plot_memory_test": "report.memory_plots",
+    "plot_slopes": "report.memory_plots",
     "plot_states": "report.memory_plots",
     "read_series": "series.read",
     "rolling_folds": "windows.folds",

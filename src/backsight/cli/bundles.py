@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 
 def bundled(command: Callable[..., None]) -> Callable[..., None]:
@@ -35,9 +36,8 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
             bundles[parameter.name] = kind
             of_field = get_type_hints(kind, include_extras=True)
             for f in fields(kind):
-                for option in get_args(of_field[f.name])[1:]:
-                    option.rich_help_panel = (kind.__doc__ or "").strip().rstrip(".")
-                flat.append(_option(f.name, of_field[f.name], f.default))
+                panel = (kind.__doc__ or "").strip().rstrip(".")
+                flat.append(_option(f.name, _in_panel(of_field[f.name], panel), f.default))
         else:
             default = MISSING if parameter.default is parameter.empty else parameter.default
             flat.append(_option(parameter.name, kind, default))
@@ -51,6 +51,17 @@ def bundled(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     run.__annotations__ = {option.name: option.annotation for option in flat}
     return run
+
+
+def _in_panel(annotation: Any, panel: str) -> Any:
+    """The annotation of an option that stands in this panel of the help. A copy: bundles may share an option."""
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    kind, *options = get_args(annotation)
+    shown = [copy(option) for option in options]
+    for option in shown:
+        option.rich_help_panel = panel
+    return Annotated[(kind, *shown)]
 
 
 def _option(name: str, kind: Any, default: Any) -> inspect.Parameter:

@@ -22,6 +22,7 @@ from backsight.cli.options import (
     check_outputs,
     parse_counts,
     parse_rates,
+    parse_strategies,
 )
 from backsight.cli.saving import SaveOptions
 
@@ -43,6 +44,14 @@ def compare(
     seeds: Seeds = 5,
     dropout: Annotated[
         str | None, typer.Option(metavar="P[,P...]", help="Dropout of every model that has it, once with each.")
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[,NAME]",
+            help="How several steps are forecast: direct (one output a step, as without it), recursive (one step, fed "
+            "back; reads the target alone), or both: every model that reads a window once with each.",
+        ),
     ] = None,
     *,
     of_training: TrainingOptions,
@@ -68,6 +77,8 @@ def compare(
 
       backsight compare seattle --target temp_max --models ridge,gru --lookback 3,30 --folds 5
 
+      backsight compare seattle --features temp_max --models gru --horizon 7 --strategy direct,recursive --calendar
+
       backsight compare seattle --target temp_max --models ridge,lstm --save model.zip
 
       backsight compare sales.csv --target units --models my_module:build --json result.json --out result
@@ -77,6 +88,7 @@ def compare(
     check_outputs(json, out, data)
     of_saving.check(json, data)
     lookbacks, rates = parse_counts("--lookback", lookback), parse_rates("--dropout", dropout)
+    strategies = parse_strategies("--strategy", strategy)
 
     from backsight.cli.screen import notice, own_output_aside, results_console
     from backsight.runs.study import make_study
@@ -102,6 +114,7 @@ def compare(
             window=of_backtest.window,
             calendar=of_training.calendar,
             dropout=rates,
+            strategy=strategies,
             baselines=baselines,
             skip_short=of_many.skip_short,
         )
@@ -124,6 +137,7 @@ def _require_skill(found: "Comparison", console: "Console") -> None:
 
 def summarise(found: "Comparison") -> Results:
     """The leaderboard and what it says."""
+    from backsight.report.leads import leads_table
     from backsight.report.output import comparison_files
     from backsight.report.sentences import exam_sentences
     from backsight.report.series import series_table
@@ -136,6 +150,9 @@ def summarise(found: "Comparison") -> Results:
     def show(console: "Console") -> None:
         console.print(exam_table(record["exam"]))
         console.print()
+        if record["exam"]["leads"] is not None:
+            console.print(leads_table(record["exam"]))
+            console.print()
         if (of_series := series_table(record["exam"])) is not None:
             console.print(of_series)
             console.print()

@@ -65,15 +65,17 @@ def describe(
     name = recipe_name(recipe)
     what = (type(recipe).__doc__ or "").split("\n", 1)[0]
     console.print(f"{name}: {what}", markup=False)
-    if not isinstance(recipe, Network):
+    network = recipe.core
+    if not isinstance(network, Network):
         if draw is not None:
             raise SettingError(f"{name} is no network: there is nothing to draw.")
         console.print("It is no network and has no layers; `backsight models` says more of it.")
         print_json({"name": name, "parameters": None, "layers": []}, json)
         return
-    layers = parameter_breakdown(seeded(lambda: recipe.build(lookback, features, horizon), seed=0))
+    leads = horizon if network is recipe else 1  # a recursive one is trained one step ahead
+    layers = parameter_breakdown(seeded(lambda: network.build(lookback, features, leads), seed=0))
     if draw is not None:
-        _draw(layers, name, lookback, features, horizon, draw)
+        _draw(layers, name, lookback, features, leads, draw)
     total = sum(layer.count for layer in layers)
     ratio = count / total if total else float("inf")
     console.print(_layer_table(layers))

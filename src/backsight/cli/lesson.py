@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backsight.cli.command_line import command_line
+from backsight.cli.notebooks import put_notebooks
 from backsight.cli.options import Json, Seeds, Workers, check_outputs
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def lesson(
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where plots and CSVs of histories and forecasts go.")
     ] = Path("backsight-lesson"),
+    notebooks: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the course, 18 chapters, here as Jupyter notebooks; run nothing."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over notebooks that were run or changed.")] = False,
 ) -> None:
     """Reproduce the recurrence lesson row by row, then put its models to a fair exam.
 
@@ -33,7 +39,12 @@ def lesson(
       backsight lesson
 
       backsight lesson --data basel --seeds 10 --json lesson.json
+
+      backsight lesson --notebooks course
     """
+    if notebooks is not None:
+        put_notebooks(notebooks, force)
+        return
     check_outputs(json, out)
 
     from backsight.cli.screen import listed, print_json, progress_bar, results_console

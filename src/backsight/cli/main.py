@@ -15,6 +15,7 @@ from backsight.cli.compare import compare
 from backsight.cli.describe import describe
 from backsight.cli.doctor import doctor
 from backsight.cli.export import export
+from backsight.cli.forecast import forecast
 from backsight.cli.lesson import lesson
 from backsight.cli.lists import data, models
 from backsight.cli.lookback import lookback
@@ -37,7 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    lesson, compare, lookback, memory, memory_test, tune, resume, export, report, audit, describe, models, data, doctor,
+    lesson, compare, lookback, memory, memory_test, tune, resume, forecast, export, report, audit, describe, models,
+    data, doctor,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)

@@ -10,6 +10,7 @@ from backsight.errors import SettingError
 
 if TYPE_CHECKING:
     from backsight.runs.pools import Backend
+    from backsight.runs.study import Strategy
     from backsight.series.rows import Rows
     from backsight.series.series import Series
     from backsight.series.source import Source
@@ -58,6 +59,35 @@ class BackendOptions:
         return Backend(self.backend, self.cluster)
 
 
+# How a file is read.
+Time = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")]
+TimeFormat = Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")]
+Encoding = Annotated[str, typer.Option(help="Of a CSV file.")]
+OnDuplicate = Annotated[
+    Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
+]
+OnMissing = Annotated[
+    Literal["error", "ffill"], typer.Option(help="What to do with missing rows and cells: stop, or carry forward.")
+]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a file is read."""
+
+    time: Time = None
+    time_format: TimeFormat = None
+    encoding: Encoding = "utf-8"
+    on_duplicate: OnDuplicate = "error"
+    on_missing: OnMissing = "error"
+
+    def source(self, data: str, columns: list[str]) -> "Source":
+        """Where these columns of a series come from. Others have not to be in order."""
+        from backsight.series.source import Source
+
+        return Source(data, columns, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """Which numbers: columns, rows, and how a file is read."""
@@ -70,15 +100,11 @@ class DataOptions:
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Leave out earlier rows.")] = None
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Leave out later rows.")] = None
     rows: Annotated[int | None, typer.Option(help="Only so many rows, from the start.")] = None
-    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")] = None
-    time_format: Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")] = None
-    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8"
-    on_duplicate: Annotated[
-        Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
-    ] = "error"
-    on_missing: Annotated[
-        Literal["error", "ffill"], typer.Option(help="What to do with missing rows and cells: stop, or carry forward.")
-    ] = "error"
+    time: Time = None
+    time_format: TimeFormat = None
+    encoding: Encoding = "utf-8"
+    on_duplicate: OnDuplicate = "error"
+    on_missing: OnMissing = "error"
 
     @property
     def globs(self) -> list[str] | None:
@@ -275,6 +301,24 @@ def parse_rates(option: str, text: str | None) -> list[float]:
         if rate is not None:
             rates.append(rate)
     return rates
+
+
+def parse_strategies(option: str, text: str | None) -> "list[Strategy]":
+    """Ways to forecast several steps, separated by commas; direct without a text.
+
+    Raises:
+        SettingError: one is unknown; the message names the option.
+
+    >>> parse_strategies("--strategy", "direct, recursive"), parse_strategies("--strategy", None)
+    (['direct', 'recursive'], ['direct'])
+    """
+    strategies: list[Strategy] = []
+    for part in ("direct" if text is None else text).split(","):
+        name = part.strip()
+        if name not in ("direct", "recursive"):
+            raise SettingError(f"{option} takes direct, recursive, or both, separated by a comma; {name!r} was given.")
+        strategies.append("direct" if name == "direct" else "recursive")
+    return strategies
 
 
 def split_globs(option: str, texts: list[str]) -> list[str]:

@@ -16,7 +16,6 @@ PARTS = {"val_rmse": "validation", "test_rmse": "test"}
 
 runs = typer.Typer(
     name="runs",
-    help="List, compare, remove and restore runs.",
     rich_markup_mode="rich",
     invoke_without_command=True,
 )

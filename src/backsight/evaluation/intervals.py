@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backsight.errors import ExamError
+from backsight.errors import ExamError, SettingError
 from backsight.evaluation.calibration import (
     LEVELS,
     NARROW,
@@ -65,7 +65,10 @@ def calibrate(rows: pd.DataFrame, levels: Sequence[float] = LEVELS) -> Calibrati
 
     Raises:
         ExamError: there are none, or a lead is missing.
+        SettingError: a level is no share.
     """
+    if wrong := [level for level in levels if not 0 < level < 1]:
+        raise SettingError(f"A level is a share between 0 and 1, such as 0.9; {wrong[0]} was given.")
     leads = sorted(rows["lead"].unique())
     if not leads or leads != list(range(1, len(leads) + 1)):
         raise ExamError("Intervals are made from validation errors of all leads, from 1.")

@@ -17,6 +17,7 @@ from backsight.evaluation.exam import Part
 from backsight.evaluation.folds import Folds
 from backsight.evaluation.forecasts import NO_FORECASTS
 from backsight.evaluation.leaderboard import leaderboard, ranked, seed_scores
+from backsight.evaluation.leads import Leads
 from backsight.evaluation.losses import window_losses
 from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, opened_parts
 from backsight.evaluation.significance import (
@@ -56,6 +57,12 @@ class Judge:
     def folds(self) -> Folds:
         """Scores in each fold of a backtest; none otherwise."""
         return Folds(NO_FORECASTS if isinstance(self.forecasts, PanelForecasts) else self.forecasts)
+
+    @cached_property
+    def leads(self) -> Leads:
+        """Scores of each lead by itself; of many series there are none yet."""
+        forecasts = NO_FORECASTS if isinstance(self.forecasts, PanelForecasts) else self.forecasts
+        return Leads(forecasts, self.floors, self.overlap)
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:

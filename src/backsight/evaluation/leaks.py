@@ -257,6 +257,7 @@ def make_case(
     require_column(target, series.columns)
     recipe = as_recipe(model)
     columns = series.columns if features is None else series.select(features).columns
+    recipe.check_columns(target, columns)
     split = split or split_by_fractions(len(series))
     exam = Exam(target, horizon, split, stride, series.filled_rows(target))
     return Case(recipe, series, exam, columns, lookback if recipe.reads_window else 1, calendar, seed=seed)

@@ -105,6 +105,18 @@ class Recipe(ABC):
     random: ClassVar[bool] = False
     stage: ClassVar[int] = 0
 
+    @property
+    def core(self) -> "Recipe":
+        """What is trained: the recipe itself, but for one that wraps another."""
+        return self
+
+    def check_columns(self, target: str, features: Sequence[str]) -> None:  # noqa: B027  (most recipes read any)
+        """Make sure that it can forecast this target from these columns.
+
+        Raises:
+            RecipeError: it can't; the message names the columns that stand in the way.
+        """
+
     def load_libraries(self) -> None:  # noqa: B027  (most recipes need nothing)
         """Import what fitting needs, if that is heavy. Called in the main thread, before fits run side by side.
 
@@ -149,6 +161,11 @@ class Recipe(ABC):
         """A forecaster for each seed: what `fit` gives for it, to the bit for one seed, up to rounding for several.
 
         Where there are checkpoints, training goes on from them and leaves its own; what has no epochs has none.
+
+        Args:
+            learn, check, plan: as for `fit`.
+            seeds: at most as many as `seeds_at_once` says, for the best use of the machine.
+            on_epoch: told of every epoch, with its seed.
         """
         return [self.fit(learn, check, plan, seed, partial(on_epoch, seed)) for seed in seeds]
 
@@ -161,6 +178,7 @@ class Recipe(ABC):
 
         Raises:
             ModelFileError: the settings are not those of this recipe.
+            RecipeError: the recipe can't be kept.
         """
         raise RecipeError(f"Model {self.family} can't be kept: it has no method `expected`.")
 
@@ -174,6 +192,7 @@ class Recipe(ABC):
 
         Raises:
             ModelFileError: the values contradict each other.
+            RecipeError: the recipe can't be kept.
         """
         raise RecipeError(f"Model {self.family} can't be kept: it has no method `thaw`.")
 

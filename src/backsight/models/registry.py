@@ -19,6 +19,7 @@ from backsight.models.own import Own, load_own
 from backsight.models.persistence import Persistence, SeasonalPersistence
 from backsight.models.recipe import Recipe
 from backsight.models.recurrent import Recurrent
+from backsight.models.recursive import Recursive
 from backsight.models.ridge import Ridge
 from backsight.models.transformer import Transformer
 from backsight.models.trees import BoostedTrees
@@ -47,19 +48,28 @@ RECIPES: Mapping[str, Recipe] = {
 BASELINES = ("persistence", "seasonal", "climatology", "ridge", "trees")
 
 #: The classes that JSON may name: a closed list.
-FAMILIES: Mapping[str, type[Recipe]] = {type(r).family: type(r) for r in RECIPES.values()}
+FAMILIES: Mapping[str, type[Recipe]] = {
+    **{type(r).family: type(r) for r in RECIPES.values()},
+    Recursive.family: Recursive,  # wraps one of the others
+}
 
+_WRAPPED = re.compile(rf"\s*{Recursive.family}\s*\((?P<base>.*)\)\s*", re.IGNORECASE | re.DOTALL)
 _CALL = re.compile(r"(?P<name>[^()]+)(?:\((?P<settings>[^()]*)\))?")
 
 
 def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
-    """A recipe from a name with or without settings, a function of the user's, or a recipe.
+    """A recipe.
+
+    Args:
+        model: a name with or without settings, a function of the user's, or a recipe, which stays as it is.
 
     Raises:
         RecipeError: unknown name, unknown setting, or a setting outside its range.
 
     >>> as_recipe("lstm(units=7, layers=2)") == RECIPES["lstm_stacked"]
     True
+    >>> as_recipe("recursive(ridge)").base
+    Ridge(penalty=None)
     """
     if isinstance(model, Recipe):
         return model
@@ -67,6 +77,8 @@ def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
         if not isinstance(model, Hashable):
             raise RecipeError(f"{type(model).__name__} can't be hashed, so its network would be built anew each time.")
         return Own(model, getattr(model, "__name__", type(model).__name__))
+    if wrapped := _WRAPPED.fullmatch(model):
+        return Recursive(as_recipe(wrapped["base"]))
     matched = _CALL.fullmatch(model.strip())
     if matched is None:
         raise RecipeError(f"{model!r} is no model. Write a name, or a name and settings: lstm(units=7, layers=2).")
@@ -78,7 +90,8 @@ def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
     recipe = RECIPES.get(name.replace("-", "_").lower())
     if recipe is None:
         raise RecipeError(
-            f"There is no model {name!r}. The models are {', '.join(RECIPES)}; your own is module:function."
+            f"There is no model {name!r}. The models are {', '.join(RECIPES)}; recursive(NAME) is one of them fed with "
+            f"its own forecasts; your own is module:function."
         )
     return with_settings(recipe, _parse_settings(matched["settings"] or "", model))
 
@@ -92,16 +105,20 @@ def given_settings(model: "str | Recipe | Callable[..., Any]") -> frozenset[str]
     >>> sorted(given_settings("lstm(units=7, layers=2)")), sorted(given_settings("lstm"))
     (['layers', 'units'], [])
     """
+    if isinstance(model, str) and (wrapped := _WRAPPED.fullmatch(model)):
+        return given_settings(wrapped["base"])
     matched = _CALL.fullmatch(model.strip()) if isinstance(model, str) else None
     return frozenset(_parse_settings(matched["settings"] or "", matched[0])) if matched else frozenset()
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe with other settings.
+    """The recipe with other settings; those of a recursive one are its base's.
 
     Raises:
         RecipeError: it has no such setting, or a value is outside its range.
     """
+    if isinstance(recipe, Recursive):
+        return Recursive(with_settings(recipe.base, settings))
     known = [f.name for f in fields(recipe)]  # type: ignore[arg-type]
     unknown = [s for s in settings if s not in known or isinstance(recipe, Own)]
     if unknown:
@@ -121,6 +138,8 @@ def recipe_name(recipe: Recipe) -> str:
     """
     if isinstance(recipe, Own):
         return recipe.name
+    if isinstance(recipe, Recursive):
+        return f"{recipe.family}({recipe_name(recipe.base)})"
     best: tuple[int, str] | None = None
     for name, preset in RECIPES.items():
         if type(preset) is not type(recipe):
@@ -137,12 +156,20 @@ def recipe_name(recipe: Recipe) -> str:
 def simplicity(recipe: Recipe) -> int:
     """The place of the nearest recipe of the table: the lower, the simpler. The user's own come last.
 
+    A recursive one comes right after the same model without recursion.
+
     >>> simplicity(RECIPES["ridge"]) < simplicity(RECIPES["gru"]) < simplicity(RECIPES["transformer"])
     True
     """
     names = list(RECIPES)
-    nearest = recipe_name(recipe).partition("(")[0]
-    return names.index(nearest) if nearest in RECIPES else len(names)
+    nearest = recipe_name(recipe.core).partition("(")[0]
+    place = names.index(nearest) if nearest in RECIPES else len(names)
+    return 2 * place + (recipe.core is not recipe)
+
+
+def storable(recipe: Recipe) -> bool:
+    """Whether a file can hold it: not a function of the user's."""
+    return not isinstance(recipe.core, Own)
 
 
 def source_of(recipe: Recipe) -> str:
@@ -161,8 +188,10 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     Raises:
         RecipeError: the recipe is a function of the user's, which no file can hold.
     """
-    if isinstance(recipe, Own):
-        raise RecipeError(f"{recipe.name} is a function: a file can't hold it.")
+    if not storable(recipe):
+        raise RecipeError(f"{recipe_name(recipe)} is a function: a file can't hold it.")
+    if isinstance(recipe, Recursive):
+        return {"family": recipe.family, "base": recipe_to_json(recipe.base)}
     return {"family": recipe.family, **asdict(recipe)}  # type: ignore[call-overload]
 
 
@@ -175,9 +204,15 @@ def recipe_from_json(values: Mapping[str, Any]) -> Recipe:
     >>> recipe_from_json({"family": "ridge", "penalty": 10.0})
     Ridge(penalty=10.0)
     """
-    family = FAMILIES.get(values.get("family", ""))
+    name = values.get("family")
+    family = FAMILIES.get(name) if isinstance(name, str) else None
     if family is None:
-        raise RecipeError(f"There is no family {values.get('family')!r}. They are {', '.join(FAMILIES)}.")
+        raise RecipeError(f"There is no family {name!r}. They are {', '.join(FAMILIES)}.")
+    if family is Recursive:
+        base = values.get("base")
+        if set(values) != {"family", "base"} or not isinstance(base, Mapping) or base.get("family") == family.family:
+            raise RecipeError("Family recursive has one setting, its base: another recipe that is not recursive.")
+        return Recursive(recipe_from_json(base))
     try:
         return TypeAdapter(family).validate_python({k: v for k, v in values.items() if k != "family"})
     except ValidationError as error:

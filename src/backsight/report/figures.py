@@ -18,6 +18,8 @@ from backsight.report.charts.leaderboard import leaderboard_chart
 from backsight.report.charts.lookback import lookback_chart
 from backsight.report.charts.memory import attention_charts, occlusion_chart, truncation_chart
 from backsight.report.files import Writer
+from backsight.report.leads import lead_rows, shown_by_lead
+from backsight.report.leads_plot import plot_leads
 from backsight.report.lookback import compared_lines
 from backsight.report.lookback_plot import plot_lookbacks
 from backsight.report.plots import plot_lesson
@@ -67,6 +69,8 @@ def picture_writers(stored: Stored, charts: Charts) -> dict[str, Writer]:
     if stored.lookbacks is not None and stored.record.get("curves"):
         lines = compared_lines(stored.record)
         figures["lookback"] = partial(plot_lookbacks, stored.lookbacks, stored.unit, lines)
+    if stored.exam.get("leads") and "errors_by_lead" in charts:  # more lines than a page has room for
+        figures["errors_by_lead"] = partial(_by_lead, stored)
     if stored.record.get("rows"):
         figures["lesson"] = lambda: _figure_of(plot_lesson(stored.record["rows"], unit=stored.unit))
     if lesson_curves := _curves(stored.lesson_histories, stored.unit):
@@ -99,6 +103,12 @@ def _figure_of(ax: object) -> Figure:
     figure = getattr(ax, "figure", None)
     assert isinstance(figure, Figure)
     return figure
+
+
+def _by_lead(stored: Stored) -> Figure:
+    """The best entry of each model at every lead, and what they have to beat."""
+    floors = [entry["name"] for entry in stored.entries if not entry["reads_window"]]
+    return _figure_of(plot_leads(lead_rows(stored.exam, shown_by_lead(stored.exam)), unit=stored.unit, dashed=floors))
 
 
 def _curves(histories: pd.DataFrame | None, unit: str) -> list[Chart]:

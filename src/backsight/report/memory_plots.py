@@ -74,6 +74,10 @@ def plot_states(record: Record, ax: Axes | None = None) -> Axes:
     """How much of a change of a layer's state is left so many steps later, on a log axis: vanishing to be seen.
 
     Lines are medians over windows, averaged over seeds (of logarithms); bands run from the 10th to the 90th percentile.
+
+    Args:
+        record: of a memory profile; see `MemoryProfile.record`.
+        ax: where to draw; a new one without it.
     """
     ax = new_axis(7.5, 4.6) if ax is None else ax
     styles = ("-", "--", ":", "-.")

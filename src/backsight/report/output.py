@@ -9,6 +9,7 @@ from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.intervals import centred, examined
 from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 from backsight.report.files import Writer
+from backsight.report.leads import lead_rows
 from backsight.report.series import forecasts_file, series_rows, write_forecasts
 from backsight.runs.layout import MADE_FILE, RESULT_FILE
 
@@ -18,7 +19,7 @@ Record = dict[str, Any]
 def comparison_files(
     record: Record, board: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
-    """Writers by file name: record, leaderboard, forecasts, intervals; and, if any, folds and training curves.
+    """Writers by file name: record, leaderboard, forecasts, intervals; leads, folds and training curves if any.
 
     Of many series, their errors, and the forecasts as Parquet.
 
@@ -34,6 +35,8 @@ def comparison_files(
         **_forecasts_files(record["exam"], forecasts),
         **interval_files(record["exam"], forecasts),
     }
+    if record["exam"]["leads"] is not None:
+        files["leads.csv"] = lambda path: lead_rows(record["exam"]).to_csv(path, index=False)
     if record["exam"]["folds"]:
         files["folds.csv"] = lambda path: fold_rows(record["exam"]["entries"]).to_csv(path, index=False)
     if not histories.empty:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
 
+from backsight.report.leads import leads_sentences
 from backsight.report.series import series_sentences
 
 Record = dict[str, Any]
@@ -43,6 +44,7 @@ def exam_sentences(exam: Record) -> list[str]:
         *picks_sentences(exam["picks"], unit),
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),
         *_verdicts(exam, entries, unit),
+        *leads_sentences(exam, unit),
         *_intervals(exam, entries, unit),
         *_lookbacks(exam, unit),
         *_parrots(entries),

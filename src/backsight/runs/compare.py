@@ -15,7 +15,7 @@ from backsight.runs.piece import Piece
 from backsight.runs.pools import THREADS, Backend, BackendName
 from backsight.runs.progress import Progress, Silent
 from backsight.runs.sit import finished_folds, sit_all
-from backsight.runs.study import NETWORKS, Model, Study, make_study
+from backsight.runs.study import NETWORKS, Model, Strategy, Study, make_study
 from backsight.series.panel import Panel
 from backsight.series.series import Series
 from backsight.training.plan import Plan
@@ -43,6 +43,7 @@ def compare(
     window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
+    strategy: Sequence[Strategy] = ("direct",),
     baselines: bool = True,
     skip_short: bool = False,
     out: Path | str | None = None,
@@ -73,6 +74,8 @@ def compare(
             has as many rows as in the first fold ("sliding").
         calendar: whether to read sine and cosine of the day of the year too.
         dropout: rates; every model that has dropout is entered once with each.
+        strategy: how several steps are forecast; every model that reads a window is entered once with each. "direct":
+            one output a step. "recursive": one output, fed back as the newest value; it reads the target alone.
         baselines: whether persistence, seasonal persistence, climatology, ridge and boosted trees sit the
             exam too, as they should.
         skip_short: of many series, whether to leave those out that are too short for what is asked, or whose target is
@@ -86,9 +89,10 @@ def compare(
 
     Raises:
         ColumnError: no such target, or a glob that fits nothing.
-        RecipeError: no such model or setting.
+        RecipeError: no such model or setting, or one that can't read these columns.
         SettingError: a number outside its range, or a folder that holds another run.
         WindowError: the series is too short.
+        Interrupted: Ctrl-C came before a single fit was finished.
 
     >>> import backsight
     >>> series = backsight.load("seattle")
@@ -112,6 +116,7 @@ def compare(
         window=window,
         calendar=calendar,
         dropout=dropout,
+        strategy=strategy,
         baselines=baselines,
         skip_short=skip_short,
     )

@@ -77,13 +77,18 @@ class Comparison:
             self.forecasts,
             self.exam.overlap,
             floors=[name for name in names if not entry[name].recipe.reads_window],
-            simple=[name for name in names if not isinstance(entry[name].recipe, Network)],
+            simple=[name for name in names if not isinstance(entry[name].recipe.core, Network)],
         )
 
     @property
     def leaderboard(self) -> pd.DataFrame:
         """Tie groups, and entries in each by mean validation RMSE over seeds; see `evaluation.judge`."""
         return self.judge.leaderboard
+
+    @property
+    def leads(self) -> pd.DataFrame:
+        """Errors and skill of every entry at each lead; see `Leads.table` in `evaluation.leads`."""
+        return self.judge.leads.table
 
     @property
     def recommended(self) -> str:
@@ -105,7 +110,7 @@ class Comparison:
         board = self.leaderboard
         finite = set(self.judge.losses("test").columns)
         alive = [name for name in board.sort_values("val_rmse")["entry"] if name in finite]
-        networks = [name for name in alive if isinstance(self.entry(name).recipe, Network)]
+        networks = [name for name in alive if isinstance(self.entry(name).recipe.core, Network)]
         simple = next((name for name in alive if name not in networks), None)
         asked = {
             "recommended": (self.recommended, next(iter(alive), None)),

@@ -113,11 +113,11 @@ def finished_together(folder: Path, names: Collection[str]) -> Iterator[Path]:
             yield stage
             for name in names:
                 _flush_file(stage / name)
+            for parent in dict.fromkeys((folder / name).parent for name in names):
+                if parent != folder:  # a file in the way is found before anything is replaced
+                    make_folder(parent)
             for name in names:
-                place = folder / name
-                if place.parent != folder:
-                    make_folder(place.parent)
-                os.replace(stage / name, place)  # noqa: PTH105
+                os.replace(stage / name, folder / name)  # noqa: PTH105
             for parent in dict.fromkeys((folder / name).parent for name in names):
                 flush_folder(parent)
         finally:

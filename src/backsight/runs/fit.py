@@ -131,11 +131,12 @@ def _fit_view(series: Series | Panel, exam: Exam | PanelExam, entry: Entry, scal
     return fit_view(series, exam.split, exam.target, entry.features, **asked)
 
 
-def predict_every_origin(members: list[Fitted], series: Series | Panel) -> pd.DataFrame:
+def predict_every_origin(members: Sequence[Fitted], series: Series | Panel) -> pd.DataFrame:
     """The mean forecast of several seeds at every origin of a series, or of each of many, the last one included.
 
     Returns:
-        one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted; low and high if
+        one row a forecast: origin, lead, time, actual (NaN after the end of the series, and where
+        none was observed), predicted; low and high if
         the forecasters say them; and seed_sd, the standard deviation over seeds (NaN for a single one). Of many series
         the first column, series, says of which.
 
@@ -144,11 +145,20 @@ def predict_every_origin(members: list[Fitted], series: Series | Panel) -> pd.Da
     """
     if isinstance(series, Panel):
         return _predict_every_series(members, series)
-    origins = _every_origin(members, series, max(m.forecaster.steps_back for m in members))
+    return predict_at(members, series, _every_origin(members, series, steps_needed(members)))
+
+
+def steps_needed(members: Sequence[Fitted]) -> int:
+    """How many steps up to its origin a forecast of these seeds needs."""
+    return max(members[0].view.lookback, *(m.forecaster.steps_back for m in members))
+
+
+def predict_at(members: Sequence[Fitted], series: Series, origins: Origins) -> pd.DataFrame:
+    """The mean forecast of several seeds at these origins of one series; see `predict_every_origin`."""
     return _forecast_rows(members[0].view, series, origins, _said(members, series, origins))
 
 
-def _predict_every_series(members: list[Fitted], panel: Panel) -> pd.DataFrame:
+def _predict_every_series(members: Sequence[Fitted], panel: Panel) -> pd.DataFrame:
     def steps_back(forecaster: Forecaster, name: str) -> int:
         own = forecaster.of.get(name) if isinstance(forecaster, EachForecaster) else None
         return (own or forecaster).steps_back
@@ -169,14 +179,14 @@ def _predict_every_series(members: list[Fitted], panel: Panel) -> pd.DataFrame:
     return rows
 
 
-def _every_origin(members: list[Fitted], series: Series, steps_back: int) -> Origins:
+def _every_origin(members: Sequence[Fitted], series: Series, steps_back: int) -> Origins:
     back = max(members[0].view.lookback, steps_back)
     if len(series) < back:
         raise WindowError(f"A forecast needs {back} steps to look back on; {series.name} has {len(series)}.")
     return np.arange(back - 1, len(series), dtype=np.int32)
 
 
-def _said(members: list[Fitted], series: Series | Panel, origins: Origins) -> dict[str, Outputs]:
+def _said(members: Sequence[Fitted], series: Series | Panel, origins: Origins) -> dict[str, Outputs]:
     """What several seeds say together, each of shape (windows, horizon); see `predict_every_origin`."""
     of_seeds = np.array([m.predict(series, origins) for m in members])
     bands = [m.predict_band(series, origins) for m in members]
@@ -189,6 +199,7 @@ def _said(members: list[Fitted], series: Series | Panel, origins: Origins) -> di
 def _forecast_rows(view: View, series: Series, origins: Origins, said: Mapping[str, Outputs]) -> pd.DataFrame:
     times = series.times.append(times_after(series.times, view.horizon))
     actual = np.concatenate([series.column(view.target), np.full(view.horizon, np.nan)])
+    actual[list(series.filled_rows(view.target))] = np.nan
     rows = (origins[:, None] + np.arange(1, view.horizon + 1)).ravel()
     return pd.DataFrame(
         {

@@ -80,7 +80,7 @@ class MemoryProfile:
     Attributes:
         study: what was asked.
         entries: in its order, those of which a fit was finished.
-        origins: of the validation windows that were looked at.
+        origins: of the validation windows that were looked at, as row numbers; shape (windows,).
         draws: other windows that steps were taken from.
         seconds: that all of it took.
         interrupted: whether Ctrl-C ended it early.
@@ -141,7 +141,7 @@ workers, progress: as in `compare`.
 
     Raises:
         RecipeError: no such model or setting, or one that reads no window.
-        ColumnError, SettingError, WindowError: as in `compare`.
+        ColumnError, SettingError, WindowError, Interrupted: as in `compare`.
 
     >>> import backsight
     >>> series = backsight.load("seattle")

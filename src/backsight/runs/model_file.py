@@ -27,8 +27,7 @@ from backsight.errors import ModelFileError, RecipeError, SettingError
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.forecasts import FOLD
 from backsight.evaluation.panel_forecasts import Forecasts
-from backsight.models.own import Own
-from backsight.models.registry import recipe_to_json
+from backsight.models.registry import recipe_to_json, storable
 from backsight.runs.calibration import (
     CalibrationRows,
     calibration_of,
@@ -55,6 +54,8 @@ from backsight.runs.model_card import (
     write_card,
 )
 from backsight.runs.model_members import Members, member, named, opened
+from backsight.runs.outlook import Span as OriginSpan
+from backsight.runs.outlook import look_ahead
 from backsight.runs.packed import Packed, pack, read_packed
 from backsight.runs.stored_zip import ZipMembers, write_zip
 from backsight.runs.strict_json import canonical_json
@@ -102,8 +103,31 @@ class Model:
         check_fits(self.card, series)
         return predict_every_origin(list(self.fitted), series)
 
+    def forecast(
+        self, series: Series, *, horizon: int | None = None, last: int = 1, level: float = 0.9
+    ) -> pd.DataFrame:
+        """Forecasts of what follows a series, with intervals; see `runs.outlook` for more.
+
+        Args:
+            series: with the model's columns, in its units, at its step.
+            horizon: steps ahead; the model's own without it. Fewer are its first ones; more take a model that reads the
+                target's own past alone.
+            last: from so many of the last rows.
+            level: share of actual values that intervals are to hold.
+
+        Returns:
+            one row a forecast: origin, lead, time, actual (NaN where none was observed), predicted, seed_sd (NaN for a
+            single seed), lower, upper.
+
+        Raises:
+            ColumnError, DataError, WindowError: the series does not fit; see `check_fits`.
+            RecipeError: the model can't forecast so far ahead.
+            SettingError: a number outside its range.
+        """
+        return look_ahead(self, series, horizon=horizon, span=OriginSpan(last), level=level).rows
+
     def save(self, path: str | Path) -> None:
-        """Write one file, a zip, whole or not at all; `load_model` reads it again to the bit.
+        """Write one file to `path`, a zip, whole or not at all; `load_model` reads it again to the bit.
 
         Raises:
             RecipeError: it is a function of yours.
@@ -173,6 +197,8 @@ def write_model(model: Model) -> bytes:
     """
     names = member_names(model.card.seeds)
     blobs = [*map(pack, model.fitted), pack_calibration(model.calibration)]
+    if (size := sum(map(len, blobs))) > LARGEST:
+        raise ModelFileError(f"A model file has at most {LARGEST:,} bytes; {model.card.name} takes {size:,}.")
     notes = {n: MemberNote(size=len(b), sha256=sha256(b).hexdigest()) for n, b in zip(names, blobs, strict=True)}
     text = write_card(model.card.model_copy(update={"members": notes, "backsight": __version__}))
     data = write_zip({CARD: text, **dict(zip(names, blobs, strict=True))})
@@ -195,7 +221,7 @@ def check_can_be_saved(study: Study, entry: str | None) -> None:
     one_series(study.series)
     recipes = {one.name: one.recipe for one in study.entries}
     if entry is None:
-        own = [name for name, recipe in recipes.items() if isinstance(recipe, Own)]
+        own = [name for name, recipe in recipes.items() if not storable(recipe)]
         if own:
             raise RecipeError(
                 f"{own[0]} might be recommended, and is a function of yours, which no file holds. "

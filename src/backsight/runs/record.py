@@ -16,9 +16,8 @@ from backsight.evaluation.panel_exam import PanelExam
 from backsight.evaluation.significance import Paired
 from backsight.evaluation.verdicts import Parrot
 from backsight.models.breakdown import one_line, parameter_breakdown
-from backsight.models.network import NetworkForecaster
-from backsight.models.own import Own
-from backsight.models.registry import recipe_name, recipe_to_json
+from backsight.models.network import Network, NetworkForecaster
+from backsight.models.registry import recipe_name, recipe_to_json, storable
 from backsight.runs.comparison import Comparison
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted
@@ -50,7 +49,9 @@ def exam_record(comparison: Comparison) -> Record:
     error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are
     the paired tests on the test days that were asked, adjusted together; see `evaluation.significance.Paired`.
 
-    `intervals` of an entry are how often they held test values; see `runs.interval_record`.
+    `intervals` of an entry are how often they held test values; see `runs.interval_record`. Where more than one step is
+    forecast, an entry has its errors at each of its `leads`, and `leads` of the exam say up to which of them the best
+    entry is of use; see `evaluation.leads`.
 
     In a backtest all of that is over all folds together. `folds` are their days, in an entry its errors in each, and
     in a pair how many the first one won. `lookback` tells of the best model that was tried at several, and is None
@@ -66,11 +67,42 @@ def exam_record(comparison: Comparison) -> Record:
         "lookback": _lookback_of_best(comparison),
         **series_record(comparison),
         "picks": _picks_record(comparison.judge.folds),
+        "leads": _leads_record(comparison.judge),
         "pairs": [
             {"asked": asked, **paired_record(found, comparison.judge)} for asked, found in comparison.findings.items()
         ],
         "entries": [_entry_record(comparison, line) for line in board.reset_index().to_dict("records")],
     }
+
+
+def _leads_record(judge: Judge) -> Record | None:
+    """Up to which lead the best entry is of use, and by which tests; None for a horizon of 1."""
+    leads = judge.leads
+    if leads.horizon == 1:
+        return None
+    useful = None if leads.best is None else leads.useful(leads.best)
+    return {
+        "best": leads.best,
+        "references": [leads.references.get(lead) for lead in range(1, leads.horizon + 1)],
+        "useful": None if useful is None else useful.leads,
+        "tests": [] if useful is None else [paired_record(test) for test in useful.tests],
+    }
+
+
+def _errors_by_lead(judge: Judge, name: str) -> list[Record]:
+    """Errors of an entry at each lead, one value a seed, and its skill there; none for a horizon of 1."""
+    if judge.leads.horizon == 1:
+        return []
+    scores, table = (rows[rows["entry"] == name] for rows in (judge.leads.scores, judge.leads.table))
+    errors = [column for column in scores.columns if column not in ("entry", "seed", "lead")]
+    return [
+        {
+            "lead": int(of_lead["lead"]),
+            **{column: _plain(scores.loc[scores["lead"] == of_lead["lead"], column]) for column in errors},
+            **{column: _plain([of_lead[column]])[0] for column in ("val_skill", "test_skill")},
+        }
+        for of_lead in table.to_dict("records")
+    ]
 
 
 def _lookback_of_best(comparison: Comparison) -> Record | None:
@@ -233,18 +265,19 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "in_set": bool(line["in_set"]),
         "name": name,
         "recipe": recipe_name(entry.recipe),
-        "settings": None if isinstance(entry.recipe, Own) else recipe_to_json(entry.recipe),
+        "settings": recipe_to_json(entry.recipe) if storable(entry.recipe) else None,
         "plan": asdict(entry.plan) if entry.plan else None,
         "lookback": entry.lookback,
         "features": list(input_names(entry.features, entry.calendar)),
         "ensemble": ensemble,
-        "network": isinstance(members[0].forecaster, NetworkForecaster),
+        "network": isinstance(entry.recipe.core, Network),
         "reads_window": entry.recipe.reads_window,
         "parameters": counted * len(members) if ensemble and counted is not None else counted,
         "train_windows": members[0].train_windows,
         "seeds": [0] if ensemble else [f.seed for f in members],
         **_errors_record(comparison, name),
         "folds": _errors_by_fold(comparison, name),
+        "leads": _errors_by_lead(comparison.judge, name),
         "val_skill": _plain([line["val_skill"]])[0],
         "test_skill": _plain([line["test_skill"]])[0],
         "verdict": line["verdict"],
@@ -256,14 +289,14 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
     }
 
 
-def paired_record(found: Paired, judge: Judge) -> Record:
-    """A paired test as plain values; in a backtest, how many folds the first one won, too."""
+def paired_record(found: Paired, judge: Judge | None = None) -> Record:
+    """A paired test as plain values; in the backtest of a judge, how many folds the first one won, too."""
     values = {
         name: value if not isinstance(value, float) or math.isfinite(value) else None
         for name, value in asdict(found).items()
     }
-    folds = len(judge.folds)
-    won = {"first": judge.folds.won(found.first, found.second), "of": folds} if folds else None
+    folds = judge.folds if judge else ()
+    won = {"first": judge.folds.won(found.first, found.second), "of": len(folds)} if judge and folds else None
     return {**values, "differ": found.differ, "seeds_undo": found.seeds_undo, "folds_won": won}
 
 

@@ -13,7 +13,8 @@ from backsight.evaluation.exam import Exam
 from backsight.evaluation.panel_exam import PanelExam, target_scales
 from backsight.models.own import Own, load_own
 from backsight.models.recipe import Recipe
-from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json
+from backsight.models.recursive import Recursive
+from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json, storable
 from backsight.runs.entry import Entry
 from backsight.runs.identity import differences
 from backsight.runs.study import Study
@@ -210,14 +211,21 @@ def _is_own(record: Record) -> bool:
 
 def _entry_record(entry: Entry) -> Record:
     values: Record = {f.name: getattr(entry, f.name) for f in fields(entry)}
-    recipe = entry.recipe
-    of_own = {"function": recipe.name, "code": recipe.code} if isinstance(recipe, Own) else None
     return values | {
-        "model": recipe_name(recipe),
-        "recipe": of_own or recipe_to_json(recipe),
+        "model": recipe_name(entry.recipe),
+        "recipe": _recipe_record(entry.recipe),
         "features": list(entry.features),
         "plan": None if entry.plan is None else asdict(entry.plan),
     }
+
+
+def _recipe_record(recipe: Recipe) -> Record:
+    """The recipe as plain values; of a function of the user's, what it is called and what its code was."""
+    if storable(recipe):
+        return recipe_to_json(recipe)
+    assert isinstance(recipe.core, Own)
+    wrapped = {"recursive": True} if isinstance(recipe, Recursive) else {}
+    return {"function": recipe.core.name, "code": recipe.core.code, **wrapped}
 
 
 def _entry(record: Record) -> Entry:
@@ -239,4 +247,4 @@ def _own(record: Record) -> Recipe:
     recipe = load_own(name)
     if recipe.code != record["code"]:
         raise RecipeError(f"The code of {name} has changed since the run began. Compare anew in another folder.")
-    return recipe
+    return Recursive(recipe) if record.get("recursive") else recipe

@@ -37,6 +37,7 @@ def begin(folder: Path, identity: Identity, asked: Identity) -> None:
         SettingError: the folder holds another search, or can't be written.
     """
     path = folder / SEARCH
+    identity, asked = json.loads(json.dumps([identity, asked]))  # as they will be read: tuples are lists
     if path.exists():
         begun = read_search(folder)
         check_identity(identity, begun["identity"], folder, "search")

@@ -19,6 +19,7 @@ from backsight.models.dense import Dense
 from backsight.models.network import Network
 from backsight.models.recipe import Recipe
 from backsight.models.recurrent import Recurrent
+from backsight.models.recursive import Recursive
 from backsight.models.registry import as_recipe, given_settings, recipe_name, split_models, with_settings
 from backsight.models.ridge import PENALTIES, Ridge
 from backsight.models.transformer import Transformer
@@ -70,9 +71,9 @@ class Candidate:
         """What these values amount to."""
         changed = self.changed(values)
         plan = self.plan
-        if isinstance(self.recipe, Network):
+        if isinstance(self.recipe.core, Network):
             plan = make_plan(**{**asdict(plan), **{name: changed.pop(name) for name in PLAN if name in changed}})
-        if isinstance(self.recipe, Dense) and "units" in changed:
+        if isinstance(self.recipe.core, Dense) and "units" in changed:
             changed["layers"] = None  # the shape says how many
         return Configuration(with_settings(self.recipe, changed), plan, values.get("lookback", 1))
 
@@ -119,8 +120,8 @@ def make_candidates(
 def _candidate(recipe: Recipe, kept: frozenset[str], lookbacks: Sequence[int], plan: Plan) -> Candidate:
     name = recipe_name(recipe)
     space = {setting: choices for setting, choices in SPACES[recipe.family](recipe).items() if setting not in kept}
-    start = {setting: _own_value(recipe, setting) for setting in space}
-    if isinstance(recipe, Network):
+    start = {setting: _own_value(recipe.core, setting) for setting in space}
+    if isinstance(recipe.core, Network):
         space["learning_rate"] = _real(3e-4, 3e-2, plan.learning_rate, log=True)
         space["batch_size"] = _choice((16, 32, 64, 128), plan.batch_size)
         start |= {name: getattr(plan, name) for name in PLAN}
@@ -201,6 +202,10 @@ def _transformer(recipe: Transformer) -> Space:
     }
 
 
+def _recursive(recipe: Recursive) -> Space:
+    return SPACES[recipe.base.family](recipe.base)
+
+
 #: The space of every family, as a function of the untuned model. A family that is missing here fails a test.
 SPACES: Mapping[str, Callable[[Any], Space]] = {
     "persistence": _nothing,
@@ -213,6 +218,7 @@ SPACES: Mapping[str, Callable[[Any], Space]] = {
     "convolution": _convolution,
     "attention": _recurrent,
     "transformer": _transformer,
+    "recursive": _recursive,
     "own": _nothing,  # of the user's own function only lookback and plan can be chosen
 }
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from backsight.errors import ExamError, RecipeError, SettingError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.panel_exam import Cut, PanelExam, make_panel_exam
 from backsight.models.recipe import Recipe
+from backsight.models.recursive import Recursive
 from backsight.models.registry import BASELINES, as_recipe, split_models, with_settings
 from backsight.runs.entry import Entry, make_entries
 from backsight.runs.fit import Fit, Fitted, Keeper, fit_entry
@@ -27,6 +28,7 @@ from backsight.windows.split import Split, split_by_fractions
 from backsight.windows.windows import check_lookback
 
 Model = str | Recipe | Callable[..., Any]
+Strategy = Literal["direct", "recursive"]
 
 #: More seeds, steps or features than this are a slip of the finger.
 MANY = 1_000_000
@@ -53,6 +55,7 @@ class Study:
 
     Raises:
         SettingError: fewer than one seed, or two entries of one name.
+        RecipeError: an entry can't forecast the target from its columns.
         WindowError: a lookback is too long for the training rows.
         ExamError: exams of a backtest ask for different things, or test the same rows.
     """
@@ -82,6 +85,7 @@ class Study:
                 raise ExamError("Exams of a backtest ask for the same thing, on test rows that follow each other.")
         for exam in [*self.earlier, self.exam]:
             for entry in self.entries:
+                entry.recipe.check_columns(exam.target, entry.features)
                 check_lookback(exam.split, entry.lookback, exam.horizon)
 
     @property
@@ -163,6 +167,7 @@ def make_study(
     window: Window = "expanding",
     calendar: bool = False,
     dropout: Sequence[float] = (),
+    strategy: Sequence[Strategy] = ("direct",),
     baselines: bool = True,
     skip_short: bool = False,
 ) -> Study:
@@ -175,12 +180,16 @@ def make_study(
     """
     refuse_text([target], series.columns, series.left_out)
     require_column(target, series.columns)
-    recipes = choose_recipes(models, dropout, baselines)
+    if horizon == 1 and "recursive" in strategy:
+        raise SettingError("Strategies differ from the second step ahead on; the horizon is 1. Name a longer one.")
+    recipes = [made for recipe in choose_recipes(models, dropout, baselines) for made in by_strategy(recipe, strategy)]
     columns = series.columns if features is None else series.select(features).columns
-    entries = make_entries(recipes, lookback, columns, calendar)
+    entries = make_entries(dict.fromkeys(recipes), lookback, columns, calendar)
     if isinstance(series, Panel):
         if check_count("folds", folds) > 1:
             raise SettingError(NO_FOLDS)
+        if "recursive" in strategy:
+            raise SettingError("Many series are forecast directly: leave out the strategy recursive.")
         if isinstance(split, Split):
             raise SettingError("A Split says rows of one series. For many give a function that cuts each of them.")
         longest = max(entry.lookback for entry in entries)
@@ -214,11 +223,22 @@ def choose_recipes(models: Iterable[Model] | str, dropout: Sequence[float], base
     names = split_models(models) if isinstance(models, str) else models
     chosen: list[Recipe] = [as_recipe(name) for name in (BASELINES if baselines else ())]
     for recipe in map(as_recipe, names):
-        rates = dropout if "dropout" in getattr(recipe, "__dataclass_fields__", ()) else ()
+        rates = dropout if "dropout" in getattr(recipe.core, "__dataclass_fields__", ()) else ()
         chosen += [with_settings(recipe, {"dropout": rate}) for rate in rates] or [recipe]
     if not chosen:
         raise RecipeError("No model was named. `backsight models` lists them.")
     return list(dict.fromkeys(chosen))
+
+
+def by_strategy(recipe: Recipe, strategies: Iterable[Strategy]) -> list[Recipe]:
+    """The recipe once with each strategy; as it is if it reads no window, or is recursive already.
+
+    >>> by_strategy(as_recipe("persistence"), ["recursive"]) == [as_recipe("persistence")]
+    True
+    """
+    if not recipe.reads_window or isinstance(recipe, Recursive):
+        return [recipe]
+    return [recipe if strategy == "direct" else Recursive(recipe) for strategy in strategies]
 
 
 def check_count(name: str, value: int) -> int:

@@ -81,6 +81,7 @@ def from_frame(
     Raises:
         ColumnError: no column of times was found, or a glob fits nothing.
         DataError: times out of order, repeated or uneven; values missing, infinite or too large.
+        SettingError: `time_format` is no format.
 
     >>> frame = pd.DataFrame({"date": ["2020-01-01", "2020-01-02", "2020-01-03"], "y": [1.0, 2, 3]})
     >>> from_frame(frame, time="date").columns

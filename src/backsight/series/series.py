@@ -27,6 +27,9 @@ class Series(Rows):
         filled: shape (steps, columns), true where a value was carried forward and not observed; None
             where all were. No window with a filled target is learnt from or scored.
 
+    Raises:
+        DataError: the shapes of values, times and columns do not fit each other.
+
     >>> import numpy as np, pandas as pd
     >>> days = pd.date_range("2020-01-01", periods=3)
     >>> series = Series("toy", days, np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), ("a", "b"))

@@ -20,6 +20,7 @@ class Split:
 
     Raises:
         WindowError: a part is empty, or begins before the earlier one and the gap have ended.
+        SettingError: the gap is below 0.
 
     >>> Split(range(0, 80), range(80, 90), range(90, 100)).test
     range(90, 100)

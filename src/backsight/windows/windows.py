@@ -12,6 +12,7 @@ from backsight.series.panel import Blocks, Panel
 from backsight.series.series import Series
 from backsight.vocabulary import Inputs, Origins, Outputs, Steps, Targets
 from backsight.windows.calendar import CALENDAR, calendar_features
+from backsight.windows.feedback import Feedback
 from backsight.windows.scaling import EachScaler, ScaleName, Scaler, fit_scaler
 from backsight.windows.split import Split
 
@@ -30,6 +31,7 @@ class Windows:
         times: one a step.
         origins: shape (windows,): the row of each window's last input.
         lookback, horizon: lengths of a window's inputs and outputs.
+        feedback: how forecasts become inputs, where the target's own past is all that is read; None otherwise.
         blocks: which steps belong to which of several series; None of one.
         of_each: mean and scale of the target of each of several series; `target_mean` and `target_scale` are then 0 and
             1.
@@ -43,6 +45,7 @@ class Windows:
     origins: Origins
     lookback: int
     horizon: int
+    feedback: Feedback | None = None
     blocks: Blocks | None = None
     of_each: Scaler | None = None
 
@@ -202,6 +205,7 @@ class View:
             origins=np.empty(0, dtype=np.int32),
             lookback=self.lookback,
             horizon=self.horizon,
+            feedback=Feedback(series.times, self.scaler, self.calendar) if self.features == (self.target,) else None,
         )
         return whole.at(origins)
 

@@ -70,7 +70,7 @@ def forecast_chart(
         marks.append(Line(x, line, colours[name], name, dash=dash, width=1.6, hidden=name in extra))  # type: ignore[arg-type]
         if name not in extra:
             drawn.append(line)
-    marks.append(Line(x, drawn[0], "ink", "what came", width=1.4))
+    marks.append(Line(x, drawn[0], "ink", "what came", width=1.2))
     ahead = f", {lead} steps ahead" if lead > 1 else ""
     alt = f"{len(times)} {part} rows, {_span(times)}: what came, and the forecasts of {', '.join(wanted)}{ahead}."
     labels = tuple(day(time) for time in times)

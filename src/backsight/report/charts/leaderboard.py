@@ -37,17 +37,17 @@ def leaderboard_chart(board: pd.DataFrame, unit: str = "") -> Chart:
                 marks.append(Line(np.array([a, b]), np.array([row, row]), tone, width=2.4))
         name = "validation" if part == "val" else "test"
         marks.append(Dots(mean[near], rows[near] + nudge, tone, name, shape=shape))  # type: ignore[arg-type]
-    x = number_axis(with_unit("RMSE", unit), np.concatenate(spans) if spans else [])
+    left = len(board) - len(alive)
+    more = f"; {left} more are not drawn" if left else ""
+    x = number_axis(f"{with_unit('RMSE', unit)}{more}", np.concatenate(spans) if spans else [])
     for row, (val, test) in zip(rows, means, strict=True):
         beyond = [f"{name} {error:.2f}" for name, error in (("validation", val), ("test", test)) if error > edge]
         if beyond:
             marks.append(Note(x.high, row, f"{', '.join(beyond)} →"))
-    left = len(board) - len(alive)
     best = str(alive["entry"].iloc[0]) if len(alive) else "none"
     alt = f"Validation and test RMSE of {len(alive)} entries, best on top: {best}."
-    more = f", without {left} more" if left else ""
     names = [str(name) for name in alive["entry"]]
-    return Chart(f"Leaderboard{more}", alt, x, row_axis(names), tuple(marks), rows=True, height=34 * len(alive) + 8)
+    return Chart("Leaderboard", alt, x, row_axis(names), tuple(marks), rows=True, height=34 * len(alive) + 8)
 
 
 def _edge(means: np.ndarray) -> float:

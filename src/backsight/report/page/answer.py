@@ -118,7 +118,8 @@ def _networks(stored: Stored) -> Answer | None:
     if not networks or baseline is None:
         return None
     by_verdict = {
-        verdict: [e["name"] for e in networks if e["verdict"] == verdict]
+        # An ensemble of seeds is named only where it does what its members don't.
+        verdict: [e["name"] for e in networks if e["verdict"] == verdict and (not e["ensemble"] or verdict == "better")]
         for verdict in ("better", "tied", "behind", "no better", "too few windows")
     }
     error = _error(baseline["test_rmse"], stored.unit)

@@ -21,8 +21,8 @@ BOX = 1000
 #: Characters of a name at a row, and at a tick.
 ROW_NAME, TICK_NAME = 46, 12
 
-#: Ticks of x that a phone has room for.
-MOST_TICKS = 7
+#: Letters of all ticks of x that a phone has room for.
+MOST_LETTERS = 30
 
 #: Digits of a value that the mouse is told.
 DIGITS = 4
@@ -119,9 +119,10 @@ def _ticks(chart: Chart) -> Iterable[Html]:
     for tick, place in zip(chart.y.ticks, _shares(1 - chart.y.place(_values(chart.y.ticks))), strict=True):
         yield tag("text", shorten(tick.text, longest), x="0", y=place, class_="y")
     places = chart.x.place(_values(chart.x.ticks))
+    crowded = sum(len(tick.text) for tick in chart.x.ticks) > MOST_LETTERS
     for k, (tick, place) in enumerate(zip(chart.x.ticks, places, strict=True)):
         side = " first" if place < 0.04 else " last" if place > 0.96 else ""
-        odd = " odd" if k % 2 and len(places) > MOST_TICKS else ""  # left out where there is little room
+        odd = " odd" if k % 2 and crowded else ""  # left out where there is little room
         yield tag("text", shorten(tick.text, TICK_NAME), x=_share(place), y="100%", class_=f"x{side}{odd}")
 
 
@@ -134,7 +135,7 @@ def _curve(chart: Chart, mark: Line | Band, place: int) -> Html:
     if isinstance(mark, Band):
         return tag("path", d=_area(chart, mark), class_=f"band {mark.tone}")
     kind = f"line {mark.tone} {mark.dash}{' faint' if mark.faint else ''}{' off' if mark.hidden else ''}"
-    return tag("path", d=_path(chart, mark), class_=kind, stroke_width=mark.width, data_s=_series_of(chart, place))
+    return tag("path", d=draw_path(chart, mark), class_=kind, stroke_width=mark.width, data_s=_series_of(chart, place))
 
 
 def _series_of(chart: Chart, place: int) -> int | None:
@@ -145,7 +146,7 @@ def _series_of(chart: Chart, place: int) -> int | None:
     return lines.index(mark) if chart.zoom and isinstance(mark, Line) else None
 
 
-def _path(chart: Chart, line: Line) -> str:
+def draw_path(chart: Chart, line: Line) -> str:
     """Points joined by lines, broken where one is missing."""
     x, y = _boxed(chart.x.place(line.x)), _boxed(1 - chart.y.place(line.y))
     parts, joined = [], False

@@ -57,14 +57,14 @@ class Diagnosis:
         return self.mask()
 
     def mask(self, suspect: bool = False) -> pd.DataFrame:
-        """The same, with NaN where a value is only suspect as well, if so asked."""
+        """The numbers by time, rows as in the source, with NaN where a value is wrong or, if so asked, `suspect`."""
         numbers = self.table.numbers.copy()
         for column, rows in self.masked_rows(suspect).items():
             numbers.loc[list(rows), column] = np.nan
         return numbers.set_axis(self.table.times.rename("time"))
 
     def masked_rows(self, suspect: bool = False) -> dict[str, tuple[int, ...]]:
-        """By column, the rows of the source that a mask empties."""
+        """By column, the rows of the source that a mask empties; `suspect`: see `mask`."""
         severities = ("wrong", "suspect") if suspect else ("wrong",)
         rows: dict[str, set[int]] = {}
         for finding in self.findings:
@@ -74,7 +74,7 @@ class Diagnosis:
         return {column: tuple(sorted(rows[column])) for column in self.table.numbers if column in rows}
 
     def masked_cells(self, suspect: bool = False) -> CsvCells:
-        """The source's own cells, text and all, with those of the mask empty."""
+        """The source's own cells, text and all, with those of the mask empty; `suspect`: see `mask`."""
         source = self.table.source
         cells = [list(row) for row in source.rows]
         for column, rows in self.masked_rows(suspect).items():
@@ -84,7 +84,7 @@ class Diagnosis:
         return replace(source, rows=cells)
 
     def first_full_row(self, suspect: bool = False) -> pd.Timestamp | None:
-        """The first time at which every column of the masked table has been observed.
+        """The first time at which every column of the masked table has been observed; `suspect`: see `mask`.
 
         Earlier rows can't be read with `on_missing="ffill"`, for there is nothing to carry forward.
         """
@@ -93,7 +93,10 @@ class Diagnosis:
         return None if not len(begun) else numbers.index[int(begun.max())]
 
     def mask_record(self, suspect: bool = False) -> dict[str, Any]:
-        """What a mask empties, as plain values: number of cells by column, and where the rest can be read from."""
+        """What a mask empties, as plain values: number of cells by column, and where the rest can be read from.
+
+        `suspect`: see `mask`.
+        """
         first, begin = self.first_full_row(suspect), None
         if first is not None and first > self.table.times.min():
             begin = day(first)

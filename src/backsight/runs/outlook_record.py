@@ -1,0 +1,122 @@
+"""Forecasts of a model as plain values: what `--json` writes, and what is printed."""
+
+from dataclasses import asdict
+from math import isfinite
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from backsight.evaluation.calibration import errors_needed
+from backsight.runs.outlook import Outlook
+from backsight.runs.told import model_hash
+from backsight.series.series import Series, day
+from backsight.windows.windows import input_names
+
+Record = dict[str, Any]
+Place = Literal["before", "learnt", "chosen", "within", "end", "after"]
+
+
+def outlook_record(found: Outlook, told_to: str | None = None) -> Record:
+    """Model, data, forecasts, what intervals held, and what is to be known before one trusts them.
+
+    `data` says by `place` where the series ends: before all rows that the model learnt from, among them (learnt), among
+    those it was chosen by, later within the data it was compared on, at their end, or after it; `steps_after` counts
+    the steps that it goes on, if the model's own data have a known step. `on_learnt_rows` are forecasts of rows that
+    the model learnt from. Ends of intervals that are not known are None.
+
+    Args:
+        found: the forecasts.
+        told_to: the file that an update was written to.
+    """
+    card, series = found.model.card, found.series
+    standing = [of_lead.standing[-1] for of_lead in found.intervals.leads]
+    learnt = pd.Timestamp(card.split.train.last)
+    return {
+        "model": {
+            "name": card.name,
+            "sha256": model_hash(found.model),
+            "target": card.target.name,
+            "unit": card.target.unit or "",
+            "inputs": list(input_names(tuple(column.name for column in card.features), card.calendar)),
+            "lookback": card.lookback,
+            "horizon": card.horizon,
+            "seeds": list(card.seeds),
+            "learnt": {"first": _day(card.split.train.first), "last": _day(card.split.train.last)},
+            "data": {"name": card.data.name, "last": _day(card.data.rows.last)},
+        },
+        "data": {
+            "name": series.name,
+            "rows": len(series),
+            "first": day(series.times[0]),
+            "last": day(series.times[-1]),
+            "place": _place(found),
+            "steps_after": int((series.times > pd.Timestamp(card.data.rows.last)).sum()),
+            "carried_forward": _carried_forward(found),
+        },
+        "horizon": found.horizon,
+        "origins": int(found.rows["origin"].nunique()),
+        "on_learnt_rows": int((found.rows["time"] <= learnt).sum()),
+        "level": found.level,
+        "intervals": {
+            "leads": len(standing),
+            "errors": min(stood.count for stood in standing),
+            "needed": errors_needed(found.level),
+            "until": day(pd.Timestamp(max(stood.time for stood in standing))),
+            "held": None if found.coverage is None else asdict(found.coverage),
+            "judged": _judged(found),
+        },
+        "update": {"file": told_to} if found.updated else None,
+        "forecasts": [_forecast(row) for row in found.rows.to_dict("records")],
+    }
+
+
+def _judged(found: Outlook) -> Record | None:
+    """Which actuals say how good the intervals are."""
+    times = found.judged["time"]
+    return None if times.empty else {"first": day(times.min()), "last": day(times.max()), "forecasts": len(times)}
+
+
+def _place(found: Outlook) -> Place:
+    split, last = found.model.card.split, found.series.times[-1]
+    borders: tuple[tuple[str, Place], ...] = ((split.train.last, "learnt"), (split.validation.last, "chosen"))
+    if last < pd.Timestamp(split.train.first):
+        return "before"
+    for border, place in borders:
+        if last <= pd.Timestamp(border):
+            return place
+    end = pd.Timestamp(found.model.card.data.rows.last)
+    return "within" if last < end else "end" if last == end else "after"
+
+
+def _carried_forward(found: Outlook) -> Record | None:
+    """Values in the windows of the forecasts that were not observed, of which the last one's; None if all were."""
+    series, card = found.series, found.model.card
+    if series.filled is None:
+        return None
+    read = [series.columns.index(column.name) for column in card.features]
+    origins = series.times.get_indexer(pd.DatetimeIndex(found.rows["origin"].unique()))
+    windows = origins[:, None] + np.arange(1 - card.lookback, 1)
+    filled = series.filled[:, read].sum(axis=1)[np.maximum(windows, 0)].sum(axis=1)
+    return {"forecasts": int((filled > 0).sum()), "last": int(filled[-1]), "at_origin": _filled_run(series, read)}
+
+
+def _filled_run(series: Series, read: list[int]) -> int:
+    """How many of the last rows of the series hold a value that was carried forward, without a break."""
+    assert series.filled is not None
+    observed = np.flatnonzero(~series.filled[:, read].any(axis=1))
+    return len(series) - 1 - int(observed[-1]) if len(observed) else len(series)
+
+
+def _forecast(row: dict[Any, Any]) -> Record:
+    numbers = {name: row[name] for name in ("actual", "predicted", "seed_sd", "lower", "upper")}
+    return {
+        "origin": day(row["origin"]),
+        "lead": int(row["lead"]),
+        "time": day(row["time"]),
+        **{name: float(value) if isfinite(value) else None for name, value in numbers.items()},
+    }
+
+
+def _day(time: str) -> str:
+    return day(pd.Timestamp(time))
