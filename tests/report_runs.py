@@ -39,7 +39,7 @@ def everything(folder: Path) -> Stored:
     made = {**stored.made, "doctor": {**stored.made["doctor"], "findings": findings}}
     return replace(
         stored,
-        record={**stored.record, "tomorrow": tomorrow},
+        next=tomorrow,
         made=made,
         intervals=intervals_of(stored.forecasts),
     )

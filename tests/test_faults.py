@@ -64,7 +64,7 @@ def promise(kept: bool, what: str) -> None:
 def run_life(folder: Path, note: Note) -> None:
     """A comparison: every piece is fitted with a checkpoint an epoch, kept, and only then said to be done."""
     make_folder(folder / "pieces")
-    with work_in(folder):
+    with work_in(folder, "pieces"):
         begin(folder)
         done = found(folder, note)
         for piece in PIECES:

@@ -265,7 +265,9 @@ def test_runs_have_a_home(tmp_path, monkeypatch, capsys):
     assert main([*small, "--models", "ridge(penalty=1)", "--no-baselines"]) == 0
     first, second = sorted(Path("backsight-runs").iterdir())
     assert first.name.endswith("-001-compare-seattle")
-    assert new_run("lookback", "data/my sales.csv").name.endswith("-003-lookback-my-sales")
+    third = new_run("lookback", "data/my sales.csv")
+    assert third.name.endswith("-003-lookback-my-sales")
+    third.rmdir()
     capsys.readouterr()
 
     assert main(["runs"]) == 0

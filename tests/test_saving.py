@@ -105,3 +105,14 @@ def test_a_damaged_model_is_no_traceback(tmp_path, capsys):
     (tmp_path / "model.zip").write_bytes((GOLDEN / "trees.zip").read_bytes()[:-1])
     assert main(["export", str(tmp_path / "model.zip"), str(tmp_path / "model.onnx")]) == 2
     assert capsys.readouterr().err.startswith("Error: ")
+
+
+def test_the_report_says_what_comes_next(tmp_path):
+    asked = ["compare", "seattle", "--target", "temp_max", "--rows", "300", "--lookback", "3", "--models", "ridge"]
+    saved = ["--no-baselines", "--save", str(tmp_path / "m.zip"), "--out", str(tmp_path / "run")]
+    assert main([*asked, *saved]) == 0
+    found = json.loads((tmp_path / "run" / "next.json").read_text())
+    assert (found["entry"], found["rows"][0]["time"]) == ("ridge_3", "2012-10-27")
+    series = backsight.load("seattle").head(300)
+    assert found["rows"][0]["predicted"] == backsight.load_model(tmp_path / "m.zip").forecast(series)["predicted"][0]
+    assert "What comes next, 2012-10-27?" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")

@@ -119,7 +119,17 @@ def compare(
             skip_short=of_many.skip_short,
         )
     of_saving.check_study(study)
-    found = conduct("compare", study, source, summarise, out=out, of_backend=of_backend, json=json, console=console)
+    found = conduct(
+        "compare",
+        study,
+        source,
+        summarise,
+        out=out,
+        of_backend=of_backend,
+        json=json,
+        console=console,
+        more=of_saving.next_files,
+    )
     of_saving.write(found, console)
     if require_skill:
         _require_skill(found, console)

@@ -1,7 +1,7 @@
 """Carrying out a study in a run folder, and showing what came of it: what compare, lookback and resume share."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -48,8 +48,11 @@ def conduct(
     of_backend: BackendOptions,
     json: Path | None,
     console: "Console",
+    more: "Callable[[Comparison], Mapping[str, Writer]] | None" = None,
 ) -> "Comparison":
-    """Carry out a study, in `out` or in a new run folder; write the results there and show them.
+    """Carry out a study, in `out` or in a new run folder; write the results there, and show them.
+
+    `more` gives further files for the folder.
 
     Raises:
         typer.Exit: with code 130 after Ctrl-C, when what was finished has been shown.
@@ -69,8 +72,9 @@ def conduct(
         # Written before anything is printed: a pipe that closes must not cost the results.
         if run is not None:
             made = made_files(made_record(study, run.command))
-            write_files(run.path, {**made, **results.files})
-            written = [*made, *results.files, *write_report(run.path)]
+            files = {**made, **results.files, **(more(found) if more is not None else {})}
+            write_files(run.path, files)
+            written = [*files, *write_report(run.path)]
             if not found.interrupted:
                 run.end(**in_short(found))
     print_json(results.record, json)
@@ -101,9 +105,13 @@ def run_folder(kind: "Kind", study: "Study", source: "Source | None", out: Path 
     if path is None:
         yield None
         return
-    with open_run(path, kind, study, source, command_line()) as run:
-        try:
+    try:
+        with open_run(path, kind, study, source, command_line()) as run:
             yield run
-        except Interrupted as error:
-            typer.echo(f"Stopped. Nothing was finished yet; `backsight resume {path}` goes on.", err=True)
-            raise typer.Exit(130) from error
+    except Interrupted as error:
+        typer.echo(f"Stopped. Nothing was finished yet; `backsight resume {path}` goes on.", err=True)
+        raise typer.Exit(130) from error
+    finally:
+        if out is None:
+            with suppress(OSError):  # it came to nothing, and left the folder as new as it was
+                path.rmdir()

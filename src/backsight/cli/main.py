@@ -1,12 +1,16 @@
 """The program `backsight`: its commands, and how errors end it."""
 
 import os
+import signal
 import sys
+from _thread import interrupt_main
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import Annotated
+from threading import Timer
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from backsight import __version__
 from backsight.cli.audit import audit
@@ -29,8 +33,22 @@ from backsight.errors import BacksightError, Interrupted
 #: Characters of an error that are printed.
 LONGEST_MESSAGE = 600
 
+
+class _AtOnce(Exception):
+    """Ctrl-C that nobody has made something of; Typer would take a KeyboardInterrupt for an ordinary end."""
+
+
+class _Program(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _AtOnce from error
+
+
 app = typer.Typer(
     name="backsight",
+    cls=_Program,
     help="How far back should a forecaster look, and which sequence layer is worth it?",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -68,30 +86,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; those of the process without it.
     """
+    if arguments is None:
+        sys.unraisablehook = _press_again
+        try:
+            return _run(sys.argv[1:])
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written; a traceback would say nothing
+    return _run(arguments)
+
+
+def _press_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Ctrl-C that met a callback, such as JAX's of the garbage collector, is lost in it: so once more, a bit later."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        Timer(0.01, interrupt_main).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that has no "±" gets a "?"
             stream.reconfigure(errors="replace")
-    typed = spread_features(sys.argv[1:] if arguments is None else arguments)
+    typed = spread_features(arguments)
     remember(typed)
     try:
         code = app(args=typed, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except (BacksightError, typer.TyperException) as error:
-        if getattr(error, "option_name", None) == "--id":
-            return _fail("--id, for many series, is an option of compare and lookback; this works on one series.")
-        return _fail(error.format_message() if isinstance(error, typer.TyperException) else str(error))
+        return _fail(_message(error))
     except Interrupted:
         return _fail("", code=130, instead="Stopped. Nothing was finished, so nothing was written.")
-    except (KeyboardInterrupt, typer.Abort):
+    except (_AtOnce, KeyboardInterrupt, typer.Abort):
         _fail("", code=130, instead="Stopped at once.")
         os._exit(130)  # threads may be in the middle of a fit; Python would wait for them
     except BrokenPipeError:  # as when the output is piped into `head`; files were written before
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except MemoryError:
+        return _fail(
+            "This machine has not enough memory for it. Take fewer --workers, a shorter lookback or smaller models."
+        )
     except OSError as error:
         return _fail(f"{error.filename or 'The output'} can't be used: {error.strerror or error}.")
     return code if isinstance(code, int) else 0
+
+
+def _message(error: Exception) -> str:
+    if getattr(error, "option_name", None) == "--id":
+        return "--id, for many series, is an option of compare and lookback; this works on one series."
+    return error.format_message() if isinstance(error, typer.TyperException) else str(error)
 
 
 def _fail(message: str, code: int = 2, instead: str = "") -> int:

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 @bundled
 def resume(
-    run: Annotated[Path, typer.Argument(help="A folder that compare, lookback or tune has written.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its name in the home of runs.")],
     own_functions: Annotated[
         bool,
         typer.Option("--own-functions", help="Import and run functions of yours that the run names. Never of others."),
     ] = False,
+    data: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Where the data is now, if it is not where it was.")
+    ] = None,
     *,
     of_saving: SaveOptions,
     of_backend: BackendOptions,
@@ -29,8 +32,8 @@ def resume(
 ) -> None:
     """Go on with a run that was stopped or killed, and end as if it had not been.
 
-    Whatever was finished is not done again; a training goes on from its last epoch. The data must be as it was, and
-    where it was. A run that has ended shows its results again; with --save, a model of it is written to a file.
+    Whatever was finished is not done again; a training goes on from its last epoch. The data must be as it was. A run
+    that has ended shows its results again; with --save, a model of it is written to a file.
 
     [bold]Examples[/bold]
 
@@ -39,21 +42,24 @@ def resume(
       backsight resume result --workers 1 --json result.json
 
       backsight resume result --save model.zip --save-entry lstm_3
+
+      backsight resume result --data /elsewhere/sales.csv
     """
-    check_outputs(json)
-    of_saving.check(json)
+    check_outputs(json, data=data)
+    of_saving.check(json, data)
 
     from backsight.cli.screen import results_console
     from backsight.runs.folder import SEARCH
+    from backsight.runs.home import find_run
     from backsight.runs.saved import STUDY_FILE
 
-    console = results_console(json)
+    console, run = results_console(json), find_run(run)
     if (run / SEARCH).is_file():
         if of_saving.save is not None:
             raise SettingError("A search keeps no models. Compare what it recommends, and save that.")
-        _resume_search(run, own_functions, of_backend, json, console)
+        _resume_search(run, data, own_functions, of_backend, json, console)
     elif (run / STUDY_FILE).is_file():
-        _resume_study(run, own_functions, of_saving, of_backend, json, console)
+        _resume_study(run, data, own_functions, of_saving, of_backend, json, console)
     else:
         raise SettingError(
             f"{run} holds no run. Name a folder that compare, lookback or tune has written; `backsight runs` lists "
@@ -63,6 +69,7 @@ def resume(
 
 def _resume_study(
     run: Path,
+    data: str | None,
     functions: bool,
     of_saving: SaveOptions,
     of_backend: BackendOptions,
@@ -71,19 +78,26 @@ def _resume_study(
 ) -> None:
     from backsight.cli import compare, lookback
     from backsight.cli.screen import own_output_aside
-    from backsight.runs.saved import read_run_record, study_of
-    from backsight.series.source import Source
+    from backsight.runs.saved import read_run_record, source_of, study_of, with_data
 
-    record = read_run_record(run)
+    record = with_data(read_run_record(run), data)
     summarise = {"compare": compare.summarise, "lookback": lookback.summarise}.get(record["kind"])
     if summarise is None:
         raise SettingError(f"A {record['kind']} is not resumed: give the same command again.")
     with own_output_aside(json):
         study = study_of(record, run, _all_entries(record, functions, run), functions=functions)
     of_saving.check_study(study)
-    source = Source(**record["source"])
+    source = source_of(record, run)
     found = conduct(
-        record["kind"], study, source, summarise, out=run, of_backend=of_backend, json=json, console=console
+        record["kind"],
+        study,
+        source,
+        summarise,
+        out=run,
+        of_backend=of_backend,
+        json=json,
+        console=console,
+        more=of_saving.next_files,
     )
     of_saving.write(found, console)
 
@@ -104,17 +118,18 @@ def _all_entries(record: dict[str, Any], functions: bool, run: Path) -> list[str
 
 
 def _resume_search(
-    run: Path, functions: bool, of_backend: BackendOptions, json: Path | None, console: "Console"
+    run: Path, data: str | None, functions: bool, of_backend: BackendOptions, json: Path | None, console: "Console"
 ) -> None:
     from backsight.cli.screen import own_output_aside
     from backsight.cli.tune import conduct_tuning
+    from backsight.runs.saved import source_of, with_data
     from backsight.runs.search import search_again
-    from backsight.runs.search_log import read_search
-    from backsight.series.source import Source
+    from backsight.runs.search_file import read_search
 
     asked = read_search(run)["asked"]
+    asked = {**asked, "study": with_data(asked["study"], data)}
     _all_entries(asked["study"], functions, run)
     with own_output_aside(json):
         search = search_again(asked, run, functions=functions)
-    source = Source(**asked["study"]["source"])
+    source = source_of(asked["study"], run)
     conduct_tuning(search, source, asked["minutes"], out=run, of_backend=of_backend, json=json, console=console)

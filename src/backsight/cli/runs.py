@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backsight.cli.options import Json, check_outputs
-from backsight.errors import SettingError
 
 if TYPE_CHECKING:
     from backsight.runs.home import RunSummary
@@ -48,19 +47,18 @@ def list_(home: Home = None, json: Json = None) -> None:
     """List the runs of a folder: what they asked, how far they are, and what came of them."""
     check_outputs(json)
 
-    from rich.table import Table
+    from backsight.cli.screen import plain, print_json, results_console, table_of
+    from backsight.runs.home import home_of_runs, list_runs
 
-    from backsight.cli.screen import print_json, results_console
-    from backsight.runs.home import list_runs
-
-    found = list(list_runs(_home(home)))
+    found = list(list_runs(home_of_runs(home)))
     print_json({"runs": [_record(run) for run in found]}, json)
-    table = Table("run", "of", "target", "state", "best on validation", "RMSE")
-    for run in found:
-        table.add_row(run.path.name, run.data, run.target, _state(run), run.best, _number(run.val_rmse))
+    rows = [(run.path.name, run.data, run.target, _state(run), run.best, _number(run.val_rmse)) for run in found]
     console = results_console(json)
-    console.print(table)
-    if unfinished := [run for run in found if not run.ended]:
+    console.print(table_of(("run", "of", "target", "state", "best on validation", "RMSE"), rows))
+    for run in found:
+        if run.trouble:
+            console.print(f"- {plain(run.trouble)}", markup=False)
+    if unfinished := [run for run in found if not run.ended and not run.trouble]:
         console.print(f"`backsight resume {unfinished[-1].path}` goes on with the latest unfinished one.", markup=False)
 
 
@@ -69,14 +67,12 @@ def compare_(first: Run, second: Run, home: Home = None, json: Json = None) -> N
     """Say what two runs asked differently, and put their leaderboards side by side."""
     check_outputs(json)
 
-    from rich.table import Table
-
-    from backsight.cli.screen import print_json, results_console
-    from backsight.runs.home import read_leaderboard
+    from backsight.cli.screen import plain, print_json, results_console, table_of
+    from backsight.runs.home import find_run, read_leaderboard
     from backsight.runs.identity import MOST_LISTED, differences
     from backsight.runs.saved import identity, read_run_record
 
-    paths = [_find(run, home) for run in (first, second)]
+    paths = [find_run(run, home) for run in (first, second)]
     one, other = (identity(read_run_record(path)) for path in paths)
     different = differences(one, other)
     boards = [read_leaderboard(path) for path in paths]
@@ -93,17 +89,15 @@ def compare_(first: Run, second: Run, home: Home = None, json: Json = None) -> N
     }
     print_json(record, json)
     console = results_console(json)
-    table = Table("entry", *(f"{what}, {path.name}" for what in PARTS.values() for path in paths))
-    for entry in entries:
-        table.add_row(entry["name"], *(_number(value) for part in PARTS for value in entry[part]))
-    console.print(table)
+    rows = [(entry["name"], *(_number(value) for part in PARTS for value in entry[part])) for entry in entries]
+    console.print(table_of(("entry", *(f"{what}, {path.name}" for what in PARTS.values() for path in paths)), rows))
     console.print(
         "The same exam: the numbers can be compared."
         if same_exam
         else "Not the same exam: numbers of one run say nothing about the other."
     )
     for text in different[:MOST_LISTED]:
-        console.print(f"- {text}", markup=False)
+        console.print(f"- {plain(text)}", markup=False)
     if len(different) > MOST_LISTED:
         console.print(f"- and {len(different) - MOST_LISTED} more differences", markup=False)
 
@@ -111,9 +105,9 @@ def compare_(first: Run, second: Run, home: Home = None, json: Json = None) -> N
 @runs.command("remove")
 def remove(run: Run, home: Home = None) -> None:
     """Put a run aside; `backsight runs restore` brings it back, `backsight runs empty` removes it for good."""
-    from backsight.runs.home import remove_run
+    from backsight.runs.home import find_run, remove_run
 
-    path = _find(run, home)
+    path = find_run(run, home)
     place = remove_run(path)
     print(f"Put aside: {place}. `backsight runs restore {path}` brings it back.")
 
@@ -121,18 +115,18 @@ def remove(run: Run, home: Home = None) -> None:
 @runs.command("restore")
 def restore(run: Run, home: Home = None) -> None:
     """Bring back a run that was removed."""
-    from backsight.runs.home import restore_run
+    from backsight.runs.home import home_of_runs, restore_run
 
-    path = run if run.parent != Path() else _home(home) / run
+    path = (run if run.parent != Path() else home_of_runs(home) / run).absolute()
     print(f"Brought back: {restore_run(path)}.")
 
 
 @runs.command("empty")
 def empty(home: Home = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Remove for good the runs that were put aside."""
-    from backsight.runs.home import empty_removed, removed_runs
+    from backsight.runs.home import empty_removed, home_of_runs, removed_runs
 
-    where = _home(home)
+    where = home_of_runs(home)
     names = removed_runs(where)
     if not names:
         print("No run was put aside.")
@@ -143,26 +137,13 @@ def empty(home: Home = None, yes: Annotated[bool, typer.Option("--yes", help="Do
     print(f"Removed for good: {', '.join(names)}.")
 
 
-def _home(home: Path | None) -> Path:
-    from backsight.runs.home import FOLDER_VARIABLE, runs_home
-
-    found = home or runs_home()
-    if found is None:
-        raise SettingError(f"{FOLDER_VARIABLE} is empty, so runs have no home. Name a folder with --home.")
-    return found
-
-
-def _find(run: Path, home: Path | None) -> Path:
-    """The folder of a run that is named by its path, or by its name in the home of runs."""
-    return run if run.is_dir() else _home(home) / run
-
-
 def _state(run: "RunSummary") -> str:
     lost = f", {run.lost} given up" if run.lost else ""
+    if run.trouble:
+        return "can't be read"
     if run.ended:
         return f"done{lost}"
-    of = "" if run.pieces is None else f" of {run.pieces}"
-    return f"{run.finished}{of} fits{lost}"
+    return "searching" if run.pieces is None else f"{run.finished} of {run.pieces} fits{lost}"
 
 
 def _record(run: "RunSummary") -> dict[str, Any]:

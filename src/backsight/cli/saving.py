@@ -9,8 +9,11 @@ import typer
 from backsight.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
+    from backsight.report.files import Writer
     from backsight.runs.comparison import Comparison
     from backsight.runs.study import Study
 
@@ -57,6 +60,16 @@ class SaveOptions:
 
         if self.save is not None:
             check_can_be_saved(study, self.save_entry)
+
+    def next_files(self, found: "Comparison") -> "Mapping[str, Writer]":
+        """Writers of what the model forecasts for the steps after the data, if one is to be kept."""
+        from backsight.report.output import next_files
+        from backsight.runs.outlook_record import next_record
+        from backsight.series.source import one_series
+
+        if self.save is None:
+            return {}
+        return next_files(next_record(found.model(self.save_entry), one_series(found.series)))
 
     def write(self, found: "Comparison", console: "Console") -> None:
         """Write the model, if one is to be kept, and say so."""

@@ -1,7 +1,7 @@
 """What is printed, and the progress of long work."""
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from threading import Lock
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 from backsight.runs.progress import Silent
 from backsight.training.events import EpochDone
@@ -59,9 +61,28 @@ def listed(names: Collection[str]) -> str:
     >>> listed(["run.json", "figures/a.png", "figures/a.svg"])
     'run.json, figures/ (1 as PNG and SVG)'
     """
-    plain = [name for name in names if not name.startswith("figures/")]
+    single = [name for name in names if not name.startswith("figures/")]
     pictures = {name.rpartition(".")[0] for name in names if name.startswith("figures/")}
-    return ", ".join([*plain, *([f"figures/ ({len(pictures)} as PNG and SVG)"] if pictures else [])])
+    return ", ".join([*single, *([f"figures/ ({len(pictures)} as PNG and SVG)"] if pictures else [])])
+
+
+def plain(text: str) -> str:
+    r"""Text without what moves a terminal's cursor, changes its colours, or rings.
+
+    >>> plain("[red]\x1b[2J sales\n")
+    '[red] [2J sales '
+    """
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table of texts that anybody may have written: what looks like rich's markup is shown as it stands."""
+    table = Table()
+    for column in columns:
+        table.add_column(Text(plain(column)))
+    for row in rows:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    return table
 
 
 class Bar(Silent):

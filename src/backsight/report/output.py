@@ -11,7 +11,7 @@ from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 from backsight.report.files import Writer
 from backsight.report.leads import lead_rows
 from backsight.report.series import forecasts_file, series_rows, write_forecasts
-from backsight.runs.layout import MADE_FILE, RESULT_FILE
+from backsight.runs.layout import MADE_FILE, NEXT_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
@@ -99,6 +99,11 @@ def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
 def made_files(made: Record) -> dict[str, Writer]:
     """Writers by file name: how a run was made; see `runs.made`."""
     return {MADE_FILE: _json(made)}
+
+
+def next_files(found: Record) -> dict[str, Writer]:
+    """Writers by file name: what follows the data; see `runs.outlook_record.next_record`."""
+    return {NEXT_FILE: _json(found)}
 
 
 def fold_rows(entries: list[Record]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from backsight.errors import SettingError
-from backsight.runs.layout import MADE_FILE, RESULT_FILE
+from backsight.runs.layout import MADE_FILE, NEXT_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
@@ -34,6 +34,7 @@ class Stored:
         study: what was asked; see `runs.saved`.
         board, histories, forecasts, lookbacks, intervals, trials, lesson_histories: its tables.
         made: how it was made: command, versions, what the data doctor found, sources; see `runs.made`.
+        next: what the model that was saved forecasts for the steps after the data; see `runs.outlook_record`.
         memory: the record of a memory profile of its entries; see `runs.memory_record`.
     """
 
@@ -47,6 +48,7 @@ class Stored:
     trials: pd.DataFrame | None = None
     lesson_histories: pd.DataFrame | None = None
     made: Record = field(default_factory=dict)
+    next: Record | None = None
     memory: Record | None = None
 
     @property
@@ -90,6 +92,7 @@ def read_stored(folder: Path) -> Stored:
         trials=_read_table(folder, "trials.csv"),
         lesson_histories=_read_table(folder, "lesson_histories.csv"),
         made=_read_json(folder / MADE_FILE) or {},
+        next=_read_json(folder / NEXT_FILE),
         memory=_memory_of(folder, record),
     )
 

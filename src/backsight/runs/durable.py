@@ -126,7 +126,7 @@ def finished_together(folder: Path, names: Collection[str]) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes have left unfinished, here and in the folders below.
+    """Remove what killed processes have left unfinished in a folder; not in those below, which may be other people's.
 
     Only the owner of a folder may (see `runs.locks.work_in`): what somebody else is writing looks the same.
 
@@ -137,8 +137,6 @@ def sweep(folder: Path) -> None:
         for inside in sorted(os.scandir(folder), key=lambda e: e.name):
             if inside.name.startswith(UNFINISHED):
                 _remove_tree(Path(inside.path))
-            elif inside.is_dir(follow_symlinks=False):
-                sweep(Path(inside.path))
 
 
 def write_all(handle: int, data: bytes) -> None:

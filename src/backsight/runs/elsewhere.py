@@ -3,17 +3,21 @@
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from backsight.errors import SettingError
 from backsight.runs.fit import Fitted
 from backsight.runs.folder import RunFolder
-from backsight.runs.jobs import Outcome
+from backsight.runs.jobs import Outcome, cores
 from backsight.runs.packed import unpack
 from backsight.runs.piece import Piece
-from backsight.runs.pools import Backend, Done, Pool, open_pool
+from backsight.runs.pools import RETRIES, Backend, Done, Pool
 from backsight.runs.progress import Progress
 from backsight.runs.study import Study
+
+#: Pieces that are given up before all is, if none was ever finished.
+GIVE_UP = 3
 
 
 def carry_out_elsewhere(
@@ -54,6 +58,11 @@ def carry_out_elsewhere(
         while work.todo or work.suspects:
             with open_pool(backend, study, workers) as pool:
                 _use(pool, work, take, run)
+            if len(work.lost) >= GIVE_UP and not fitted:
+                raise SettingError(
+                    f"Workers have died {work.deaths.total()} times, and have finished nothing: "
+                    f"{next(iter(work.lost.values()))}. See whether this machine has the memory for them."
+                )
     except KeyboardInterrupt:
         interrupted = True
         progress.stopping()
@@ -66,6 +75,22 @@ def carry_out_elsewhere(
         for fold in range(1, len(study.exams) + 1)
     ]
     return Outcome(tuple(results), interrupted), work.lost
+
+
+def open_pool(backend: Backend, study: Study, workers: int | None) -> AbstractContextManager[Pool]:
+    """Workers for a study, gone when the block is left.
+
+    Raises:
+        SettingError: the library of a cluster is not installed, nobody answers at the address, or workers there have
+            other versions.
+        RecipeError: a function of the user's can't be sent.
+    """
+    from backsight.runs.clusters import dask_pool, ray_pool
+    from backsight.runs.processes import process_pool
+
+    if backend.name == "processes":
+        return process_pool(study, workers or cores())
+    return {"dask": dask_pool, "ray": ray_pool}[backend.name](study, workers or cores(), backend.address)
 
 
 @dataclass(frozen=True)
@@ -84,13 +109,13 @@ class _Work:
     deaths: Counter[Piece] = field(default_factory=Counter)
     lost: dict[Piece, str] = field(default_factory=dict)
 
-    def strike(self, piece: Piece, pool: Pool, why: BaseException) -> None:
-        """Note that the worker of a piece died."""
+    def strike(self, piece: Piece, retries: int, why: BaseException, *, alone: bool) -> None:
+        """Note that the worker of a piece died, or had no memory left; say whether it is tried again alone."""
         self.deaths[piece] += 1
-        if self.deaths[piece] > pool.retries:
+        if self.deaths[piece] > retries:
             self.lost[piece] = f"{type(why).__name__} {self.deaths[piece]} times"
         else:
-            (self.suspects if pool.shared_fate else self.todo).append(piece)
+            (self.suspects if alone else self.todo).append(piece)
 
 
 def _use(pool: Pool, work: _Work, take: Callable[[Piece, Done], None], run: RunFolder | None) -> None:
@@ -116,6 +141,13 @@ def _use(pool: Pool, work: _Work, take: Callable[[Piece, Done], None], run: RunF
             piece = in_progress.pop(future)
             try:
                 take(piece, future.result())
+            except MemoryError as error:  # alone it may have enough
+                work.strike(piece, RETRIES, error, alone=True)
+            except ImportError as error:
+                raise SettingError(
+                    f"A worker can't import what {piece} needs: {error}. Install there what is installed here; a "
+                    f"module of yours that another one imports must lie where its Python finds it, as by PYTHONPATH."
+                ) from error
             except pool.died as error:
-                work.strike(piece, pool, error)
+                work.strike(piece, pool.retries, error, alone=pool.shared_fate)
                 alive = not pool.shared_fate

@@ -27,7 +27,8 @@ from backsight.models.recipe import OnSeedEpoch
 from backsight.runs.checkpoints import FileCheckpoints
 from backsight.runs.durable import make_folder, write_durably
 from backsight.runs.fit import Fit, Fitted
-from backsight.runs.identity import check_identity
+from backsight.runs.forms import check_notes
+from backsight.runs.identity import as_read, check_identity, differences
 from backsight.runs.ledger import append_record, read_records, settle
 from backsight.runs.locks import LOCK, WORKER, work_in
 from backsight.runs.openings import Openings, note_opening
@@ -54,13 +55,20 @@ class RunFolder:
         study: whose pieces it keeps.
         records: of the ledger when it was opened, and those added since.
         command: with which it was begun, as it was typed; None if it was begun in Python.
+        finished: the ledger's line of each finished piece.
     """
 
     path: Path
     study: Study
     records: list[Record]
     command: str | None = None
+    finished: dict[Piece, Record] = field(init=False)
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        # Kept beside the list: a study may have a hundred thousand pieces, and each asks.
+        finished = {_piece(record): record for record in self.records if record["what"] == "finished"}
+        object.__setattr__(self, "finished", finished)
 
     def fit(self, fit: Fit, entry: str, fold: int, seeds: Sequence[int], on_epoch: OnSeedEpoch) -> list[Fitted]:
         """The pieces of these seeds: as they were kept, and the rest fitted and kept.
@@ -79,12 +87,6 @@ class RunFolder:
     def checkpoints(self, piece: Piece) -> FileCheckpoints:
         """Where the training of a piece stands; of seeds that are trained together, under the first one's name."""
         return FileCheckpoints(self.path / UNFINISHED / f"{self._name(piece)}.checkpoint")
-
-    @property
-    def finished(self) -> dict[Piece, Record]:
-        """The ledger's line of each finished piece."""
-        with self._lock:
-            return _finished(self.records)
 
     def recall(self, piece: Piece) -> Fitted:
         """A piece as it was kept; see `recall`."""
@@ -129,10 +131,12 @@ class RunFolder:
         with self._lock:
             append_record(self.path / LEDGER, record)
             self.records.append(record)
+            if record["what"] == "finished":
+                self.finished[_piece(record)] = record
 
     def _name(self, piece: Piece) -> str:
         """A file name for a piece: its place among the entries makes it one of a kind, its name readable."""
-        place = [entry.name for entry in self.study.entries].index(piece.entry)
+        place = self.study.places[piece.entry]
         readable = re.sub(r"[^A-Za-z0-9_.=-]+", "-", piece.entry).strip("-.")[:60]
         fold = f"-fold{piece.fold}" if self.study.earlier else ""
         return f"{place:03d}-{readable}{fold}-seed{piece.seed}"
@@ -218,32 +222,56 @@ def open_run(
             written.
     """
     asked = run_record(kind, study, source) | {"command": command}
-    made, fresh = not path.exists(), False
+    made = not path.exists()
     make_folder(path)
     records: list[Record] = []
+    begun: list[Path] = []
     try:
-        with work_in(path):
-            fresh = _begin(path, asked)
+        with work_in(path, PIECES, UNFINISHED):
+            begun = _begin(path, asked)
             records += settle(path / LEDGER)
+            check_notes(records, path / LEDGER)
             yield RunFolder(path, study, records, read_run_record(path)["command"])
     except BacksightError:
-        if fresh and not records:
-            _clear(path, made)
+        if begun and not records:
+            _clear(path, begun, made)
         raise
 
 
-def _begin(path: Path, asked: Record) -> bool:
-    """Write what is asked, or make sure that it is what was asked before; returns whether it was written."""
-    there = (path / STUDY_FILE).exists()
-    if there:
-        check_identity(as_read(identity(asked)), identity(read_run_record(path)), path, "run")
+def _begin(path: Path, asked: Record) -> list[Path]:
+    """Write what is asked, or make sure that it is what was asked before; returns what of that was not there."""
+    folders = [path / PIECES, path / UNFINISHED]
+    for inside in folders:
+        if inside.is_symlink():  # else what we write would go wherever it leads
+            raise SettingError(f"{inside} is a link, and folders of a run are plain ones. Name another --out.")
+    begun = [] if (path / STUDY_FILE).exists() else [path / STUDY_FILE, *(f for f in folders if not f.exists())]
+    if not begun:
+        _check_same(path, asked)
     elif read_records(path / LEDGER):
         raise SettingError(f"{path} holds a ledger, and no {STUDY_FILE} that says of what. Name another --out.")
     else:
-        write_durably(path / STUDY_FILE, (json.dumps(asked, indent=1) + "\n").encode())
-    for folder in (path / PIECES, path / UNFINISHED):
+        _write(path, asked)
+    for folder in folders:
         make_folder(folder)
-    return not there
+    return begun
+
+
+def _check_same(path: Path, asked: Record) -> None:
+    """Make sure that the run in a folder is what is asked for, and note where its data is now."""
+    before, now = read_run_record(path), as_read(asked)
+    of_versions = differences(before["made_with"], now["made_with"])
+    if of_versions:
+        raise SettingError(
+            f"{path} was begun with other versions: {', '.join(of_versions)}. They may give other numbers, and a run "
+            f"has those of one. Install the versions that it was begun with, or start it anew in another folder."
+        )
+    check_identity(identity(now), identity(before), path, "run")
+    if now["source"] not in (None, before["source"]):
+        _write(path, {**before, "source": now["source"]})
+
+
+def _write(path: Path, asked: Record) -> None:
+    write_durably(path / STUDY_FILE, (json.dumps(asked, indent=1) + "\n").encode())
 
 
 def run_in(out: Path | str | None, kind: Kind, study: Study) -> AbstractContextManager[RunFolder | None]:
@@ -251,21 +279,18 @@ def run_in(out: Path | str | None, kind: Kind, study: Study) -> AbstractContextM
     return nullcontext(None) if out is None else open_run(Path(out), kind, study, None)
 
 
-def _clear(path: Path, made: bool) -> None:
-    """Remove what a run that came to nothing has made."""
+def _clear(path: Path, begun: Sequence[Path], made: bool) -> None:
+    """Remove what a run that came to nothing has made, and nothing that was there before."""
     if made:
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
         return
-    for folder in (PIECES, UNFINISHED):
-        shutil.rmtree(path / folder, ignore_errors=True)
-    for file in (path / STUDY_FILE, *path.glob(f"{LEDGER}*"), *path.glob(f"{WORKER}*"), path / LOCK):
-        file.unlink(missing_ok=True)
-
-
-def as_read(record: Record) -> Record:
-    """A record as it comes back from JSON: tuples are lists."""
-    read: Record = json.loads(json.dumps(record))
-    return read
+    for place in begun:
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+    for name in (LEDGER, f"{LEDGER}.lock", WORKER, LOCK):
+        (path / name).unlink(missing_ok=True)
 
 
 def _finished(records: Iterable[Record]) -> dict[Piece, Record]:

@@ -1,22 +1,26 @@
 """Where runs are kept that nobody named a folder for, and what is there."""
 
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from backsight.errors import SettingError
+from backsight.runs.durable import make_folder, told
 from backsight.runs.folder import JOURNAL, LEDGER, SEARCH
+from backsight.runs.forms import ResultForm, check_form, check_notes, read_json
 from backsight.runs.layout import RESULT_FILE
 from backsight.runs.ledger import read_records
 from backsight.runs.locks import work_in
 from backsight.runs.saved import STUDY_FILE, read_run_record
+from backsight.runs.search_file import read_search
 
 #: Names another folder for runs; empty: runs are kept only where `--out` says.
 FOLDER_VARIABLE = "BACKSIGHT_RUNS"
@@ -32,16 +36,45 @@ def runs_home() -> Path | None:
     return None if named == "" else Path(named or HOME)
 
 
+def home_of_runs(named: Path | None) -> Path:
+    """The home of runs, or the folder that is named instead.
+
+    Raises:
+        SettingError: there is no home.
+    """
+    found = named or runs_home()
+    if found is None:
+        raise SettingError(f"{FOLDER_VARIABLE} is empty, so runs have no home. Name a folder with --home.")
+    return found
+
+
+def find_run(run: Path, home: Path | None = None) -> Path:
+    """The folder of a run that is named by its path, or by its name in the home of runs."""
+    if run.is_dir() or run.parent != Path() or (home or runs_home()) is None:
+        return run
+    return home_of_runs(home) / run
+
+
 def new_run(kind: str, data: str) -> Path | None:
-    """A folder name that is not taken, such as backsight-runs/2026-11-24-001-compare-seattle; None without a home."""
+    """A new folder, such as backsight-runs/2026-11-24-001-compare-seattle; None without a home.
+
+    Raises:
+        SettingError: it can't be made.
+    """
     home = runs_home()
     if home is None:
         return None
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(data).stem).strip("-")[:40] or "data"
     day = datetime.now(UTC).astimezone().strftime("%Y-%m-%d")
-    taken = {p.name[:14] for folder in (home, home / REMOVED) if folder.is_dir() for p in folder.iterdir()}
-    number = next(n for n in count(1) if f"{day}-{n:03d}" not in taken)
-    return home / f"{day}-{number:03d}-{kind}-{readable}"
+    make_folder(home)
+    names = [p.name for folder in (home, home / REMOVED) if folder.is_dir() for p in folder.iterdir()]
+    of_today = (re.match(rf"{day}-(\d{{3,}})-", name) for name in names)
+    for number in count(1 + max((int(found[1]) for found in of_today if found), default=0)):
+        path = home / f"{day}-{number:03d}-{kind}-{readable}"
+        with told(path, "made"), suppress(FileExistsError):  # another process was first
+            path.mkdir()
+            return path
+    raise AssertionError
 
 
 @dataclass(frozen=True)
@@ -57,6 +90,7 @@ class RunSummary:
         ended: whether its results are written.
         best: the entry with the lowest validation RMSE, and that; empty and None before the end.
         begun: when.
+        trouble: why nothing more can be said of it; empty if all is well.
     """
 
     path: Path
@@ -70,6 +104,7 @@ class RunSummary:
     best: str
     val_rmse: float | None
     begun: datetime
+    trouble: str = ""
 
 
 def is_run(path: Path) -> bool:
@@ -83,28 +118,40 @@ def summarise(path: Path) -> RunSummary:
     Raises:
         SettingError: it holds no run, or one that can't be read.
     """
-    record = read_run_record(path)
+    record = read_run_record(path) if (path / STUDY_FILE).exists() else _as_run(read_search(path))
     ledger = read_records(path / LEDGER)
+    check_notes(ledger, path / LEDGER)
     done = {(r["entry"], r["fold"], r["seed"]) for r in ledger if r["what"] == "finished"}
     lost = {(r["entry"], r["fold"], r["seed"]) for r in ledger if r["what"] == "lost"} - done
     ended = [r for r in ledger if r["what"] == "ended"]
     return RunSummary(
         path,
-        record.get("kind", "lesson"),
+        record["kind"],
         record["data"]["name"],
         record["exam"]["target"],
-        record.get("pieces"),
+        record["pieces"],
         len(done),
         len(lost),
         bool(ended),
         ended[-1].get("best", "") if ended else "",
         ended[-1].get("val_rmse") if ended else None,
-        datetime.fromtimestamp((path / STUDY_FILE).stat().st_mtime, UTC),
+        _begun(path),
     )
 
 
+def _as_run(search: dict[str, Any]) -> dict[str, Any]:
+    """A search that has not come to its exam, as the run it will be."""
+    return {**search["asked"]["study"], "kind": "tune", "pieces": None}
+
+
+def _begun(path: Path) -> datetime:
+    """When the first file of a run was written."""
+    place = next((p for p in (path / STUDY_FILE, path / SEARCH) if p.exists()), path)
+    return datetime.fromtimestamp(place.stat().st_mtime, UTC)
+
+
 def list_runs(home: Path) -> Iterator[RunSummary]:
-    """The runs of a folder, oldest first by name.
+    """The runs of a folder, oldest first by name; of one that can't be read, why.
 
     Raises:
         SettingError: there is no such folder.
@@ -113,7 +160,10 @@ def list_runs(home: Path) -> Iterator[RunSummary]:
         raise SettingError(f"There is no folder {home} with runs. `backsight compare` makes one.")
     for path in sorted(home.iterdir()):
         if path.is_dir() and path.name != REMOVED and is_run(path):
-            yield summarise(path)
+            try:
+                yield summarise(path)
+            except SettingError as error:
+                yield RunSummary(path, "", "", "", None, 0, 0, False, "", None, _begun(path), str(error))
 
 
 def remove_run(path: Path) -> Path:
@@ -122,6 +172,7 @@ def remove_run(path: Path) -> Path:
     Raises:
         SettingError: it holds no run, or a process works in it.
     """
+    path = path.absolute()
     if not is_run(path):
         raise SettingError(f"{path} holds no run, and only runs are removed.")
     with work_in(path):
@@ -129,8 +180,9 @@ def remove_run(path: Path) -> Path:
     place = path.parent / REMOVED / path.name
     if place.exists():
         raise SettingError(f"{place} is there already: a run of that name was removed before. Empty it first.")
-    place.parent.mkdir(exist_ok=True)
-    path.rename(place)
+    with told(path, "moved"):
+        place.parent.mkdir(exist_ok=True)
+        path.rename(place)
     return place
 
 
@@ -145,7 +197,8 @@ def restore_run(path: Path) -> Path:
         raise SettingError(f"No run {path.name} was removed from {path.parent}.")
     if path.exists():
         raise SettingError(f"{path} is there already; rename it first.")
-    place.rename(path)
+    with told(place, "moved"):
+        place.rename(path)
     return path
 
 
@@ -157,7 +210,8 @@ def removed_runs(home: Path) -> list[str]:
 
 def empty_removed(home: Path) -> None:
     """Remove for good what was put aside."""
-    shutil.rmtree(home / REMOVED)
+    with told(home / REMOVED, "removed"):
+        shutil.rmtree(home / REMOVED)
 
 
 def read_leaderboard(path: Path) -> dict[str, dict[str, float | None]]:
@@ -168,15 +222,13 @@ def read_leaderboard(path: Path) -> dict[str, dict[str, float | None]]:
     """
     result = path / RESULT_FILE
     try:
-        record = json.loads(result.read_text(encoding="utf-8"))
-        entries = record["exam"]["entries"]
-        return {e["name"]: {part: _mean(e[part]) for part in ("val_rmse", "test_rmse")} for e in entries}
+        exam = check_form(read_json(result), ResultForm, result).exam
     except FileNotFoundError as error:
         raise SettingError(f"{path} has no results yet. `backsight resume {path}` goes on with it.") from error
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
-        raise SettingError(f"{result} can't be read as results: {error}.") from error
+    entries = [] if exam is None else exam.entries
+    return {e.name: {"val_rmse": _mean(e.val_rmse), "test_rmse": _mean(e.test_rmse)} for e in entries}
 
 
-def _mean(errors: list[float | None]) -> float | None:
+def _mean(errors: Sequence[float | None]) -> float | None:
     known = [error for error in errors if error is not None]
-    return fmean(known) if len(known) == len(errors) else None
+    return fmean(known) if known and len(known) == len(errors) else None

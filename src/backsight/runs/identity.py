@@ -1,5 +1,6 @@
 """Whether what is asked for now is what was begun in a folder, and what is different."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,16 @@ def differences(begun: Mapping[str, Any], asked: Mapping[str, Any], within: str 
         elif was != now:
             found.append(f"{name} was {_show(was)}, now {_show(now)}")
     return found
+
+
+def as_read(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as they come back from JSON: tuples are lists.
+
+    >>> as_read({"quantiles": (0.05, 0.5, 0.95)})
+    {'quantiles': [0.05, 0.5, 0.95]}
+    """
+    read: dict[str, Any] = json.loads(json.dumps(record))
+    return read
 
 
 def _by_name(value: Any) -> Any:

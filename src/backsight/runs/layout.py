@@ -4,3 +4,5 @@
 RESULT_FILE = "result.json"
 #: How it was made: command, versions, the data doctor's findings, the models' sources; see `runs.made`.
 MADE_FILE = "made.json"
+#: What the model that was saved forecasts for the steps after the data; see `runs.outlook_record.next_record`.
+NEXT_FILE = "next.json"

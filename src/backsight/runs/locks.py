@@ -29,8 +29,12 @@ PATIENCE = 60
 
 
 @contextmanager
-def work_in(folder: Path) -> Iterator[None]:
+def work_in(folder: Path, *below: str) -> Iterator[None]:
     """Be the only one who works in this folder; what earlier ones left unfinished is removed first.
+
+    Args:
+        folder: to work in.
+        below: folders in it that belong to the work, where the same is done. In others somebody else may work.
 
     Raises:
         SettingError: another process, or another thread, works in it, or nobody can: no such folder, no permission.
@@ -50,7 +54,9 @@ def work_in(folder: Path) -> Iterator[None]:
     with held:
         worker = {"process": os.getpid(), "host": socket.gethostname(), "since": _now()}
         write_whole(folder / WORKER, (json.dumps(worker) + "\n").encode())
-        sweep(folder)
+        for place in (folder, *(folder / name for name in below)):
+            if place.is_dir() and not place.is_symlink():
+                sweep(place)
         yield
 
 

@@ -92,6 +92,6 @@ def _parse(line: str) -> dict[str, str]:
     """A line of the file; one that a full disk cut short counts for nothing."""
     try:
         noted = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return noted if isinstance(noted, dict) and "study" in noted else {}
+    return noted if isinstance(noted, dict) and isinstance(noted.get("study"), str) else {}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backsight.evaluation.calibration import errors_needed
+from backsight.runs.model_file import Model
 from backsight.runs.outlook import Outlook
 from backsight.runs.told import model_hash
 from backsight.series.series import Series, day
@@ -15,6 +16,30 @@ from backsight.windows.windows import input_names
 
 Record = dict[str, Any]
 Place = Literal["before", "learnt", "chosen", "within", "end", "after"]
+
+
+def next_record(model: Model, series: Series, level: float = 0.9) -> Record:
+    """What a model forecasts for the steps after a series, as plain values: entry, level, and rows.
+
+    A row has time, lead, predicted, lower and upper; these two are None where they are not known.
+    """
+    rows = model.forecast(series, level=level)
+    return {
+        "entry": model.card.name,
+        "level": level,
+        "rows": [
+            {
+                "time": day(row["time"]),
+                "lead": int(row["lead"]),
+                **{name: _finite(row[name]) for name in ("predicted", "lower", "upper")},
+            }
+            for row in rows.to_dict("records")
+        ],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
 
 
 def outlook_record(found: Outlook, told_to: str | None = None) -> Record:

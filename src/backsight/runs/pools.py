@@ -1,24 +1,23 @@
-"""Where fits are carried out, if not by threads of this process: processes, a Dask cluster, a Ray cluster.
+"""Where fits are carried out, if not by threads of this process, and what all such places have in common.
 
-Each kind gives the same thing, a `Pool` whose `submit` returns a future. The study is sent to a worker once, and what
-comes back is a forecaster as bytes.
-
-Joblib's common interface is not used for it: with one dead worker it gives up everything that is in progress, and
-Ray's results it hands over only when all are there. Its process pool, loky, is.
+Each kind gives the same thing, a `Pool` whose `submit` returns a future: `runs.processes` and `runs.clusters`. The
+study is sent to a worker once, and what comes back is a forecaster as bytes.
 """
 
-import logging
-import os
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+import pickle
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from hashlib import sha256
+from pickle import PicklingError
+from threading import Lock
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
-from backsight.errors import SettingError
-from backsight.runs.jobs import cores
+from backsight.engine import keras_on_jax
+from backsight.errors import RecipeError, SettingError
+from backsight.models.own import Own
 from backsight.runs.packed import pack
 from backsight.runs.piece import Piece
 from backsight.runs.study import Study
@@ -87,6 +86,71 @@ class Pool:
     same_machine: bool
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A study on its way to workers. As bytes, so that a worker can prepare for what reading them imports.
+
+    Attributes:
+        packed: the study, pickled: between processes of one user's, never on disk.
+        digest: SHA-256 of that.
+        own: whether it has functions of the user's, whose modules import Keras.
+    """
+
+    packed: bytes
+    digest: str
+    own: bool
+
+
+def send(study: Study, *, code: bool = False) -> Sent:
+    """The study for workers.
+
+    Args:
+        study: what they will be asked pieces of.
+        code: whether functions of the user's go along as code. Workers that are there already may not find their
+            modules, or have read them before they were changed; those that we start read them anew.
+
+    Raises:
+        RecipeError: a function of the user's holds something that can't be sent.
+    """
+    import cloudpickle
+
+    own = [entry.recipe for entry in study.entries if isinstance(entry.recipe, Own)]
+    named = {str(getattr(recipe.function, "__module__", "__main__")) for recipe in own if code} - {"__main__"}
+    modules = [sys.modules[name] for name in sorted(named) if name in sys.modules]
+    try:
+        for module in modules:
+            cloudpickle.register_pickle_by_value(module)
+        packed = cloudpickle.dumps(study)
+    except (TypeError, ValueError, AttributeError, RecursionError, PicklingError) as error:
+        if not own:
+            raise
+        names = ", ".join(recipe.name for recipe in own)
+        raise RecipeError(
+            f"{names} can't be sent to other processes: {error}. Let a function hold nothing but what it builds its "
+            f"network from, or take threads."
+        ) from error
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+    return Sent(packed, sha256(packed).hexdigest(), bool(own))
+
+
+#: The study that this process works for, under its digest, and who may look.
+_received: dict[str, Study] = {}
+_one_at_a_time = Lock()
+
+
+def receive(sent: Sent) -> Study:
+    """The study that was sent; read once a process, so that a network's program is compiled once."""
+    with _one_at_a_time:
+        if sent.digest not in _received:
+            if sent.own:
+                keras_on_jax()  # before a module of the user's imports Keras on another backend
+            _received.clear()
+            _received[sent.digest] = pickle.loads(sent.packed)
+        return _received[sent.digest]
+
+
 def fit_piece(study: Study, piece: Piece, checkpoints: Checkpoints | None = None) -> Done:
     """Fit one piece, on whatever machine: a pure function of the study and the piece.
 
@@ -95,137 +159,11 @@ def fit_piece(study: Study, piece: Piece, checkpoints: Checkpoints | None = None
     """
     from threadpoolctl import threadpool_limits
 
-    entry = next(entry for entry in study.entries if entry.name == piece.entry)
+    entry = study.entry(piece.entry)
     began = perf_counter()
-    entry.recipe.load_libraries()
+    with _one_at_a_time:
+        entry.recipe.load_libraries()
     # As in `runs.jobs`: sums in one order, whatever the number of cores.
     with threadpool_limits(1, user_api="blas"):
         (fitted,) = study.fit_of(entry, piece.fold)([piece.seed], lambda *_: None, checkpoints)
     return Done(pack(fitted), perf_counter() - began)
-
-
-@contextmanager
-def open_pool(backend: Backend, study: Study, workers: int | None) -> Iterator[Pool]:
-    """Workers for a study, gone when the block is left.
-
-    Raises:
-        SettingError: the library of a cluster is not installed, or nobody answers at the address.
-    """
-    opened = {"processes": _processes, "dask": _dask, "ray": _ray}[backend.name]
-    with opened(study, workers or cores(), backend.address) as pool:
-        yield pool
-
-
-# ---- processes of this machine
-
-_study: Study | None = None
-
-
-def _begin_worker(study: Study) -> None:
-    """Ctrl-C is the coordinator's business; the study is kept for all pieces of this process."""
-    global _study  # noqa: PLW0603 - a process of its own, which serves one study
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _study = study
-
-
-def _fit_here(piece: Piece, checkpoints: Checkpoints | None) -> Done:
-    assert _study is not None
-    return fit_piece(_study, piece, checkpoints)
-
-
-@contextmanager
-def _processes(study: Study, workers: int, _: str | None) -> Iterator[Pool]:
-    from joblib.externals.loky import ProcessPoolExecutor
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    executor = ProcessPoolExecutor(workers, timeout=60, initializer=_begin_worker, initargs=(study,), env=ONE_THREAD)
-    try:
-        yield Pool(
-            lambda piece, checkpoints: executor.submit(_fit_here, piece, checkpoints),
-            workers,
-            (BrokenProcessPool,),
-            RETRIES,
-            shared_fate=True,
-            same_machine=True,
-        )
-    finally:
-        executor.shutdown(wait=True, kill_workers=True)
-
-
-#: For the libraries that read it when they are loaded.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-# ---- a Dask cluster
-
-
-@contextmanager
-def _dask(study: Study, workers: int, address: str | None) -> Iterator[Pool]:
-    try:
-        from distributed import Client, KilledWorker, LocalCluster
-    except ImportError as error:
-        raise _not_installed("dask") from error
-    try:
-        cluster = None if address else LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-        client = Client(address or cluster, timeout="20s")
-    except (OSError, TimeoutError, ValueError) as error:
-        raise _no_answer("dask", address, error) from error
-    try:
-        there = len(client.scheduler_info(n_workers=-1)["workers"])
-        if not there:
-            raise SettingError(f"The Dask cluster at {address} has no workers. Start some, or wait for them.")
-        sent = client.scatter(study, broadcast=True, hash=False)
-        executor: Executor = client.get_executor(pure=False)
-        yield Pool(
-            lambda piece, _: executor.submit(fit_piece, sent, piece),
-            there,
-            (KilledWorker,),
-            0,  # the scheduler has tried on so many other workers as it allows: three, if nobody changed that
-            shared_fate=False,
-            same_machine=False,
-        )
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
-
-
-# ---- a Ray cluster
-
-
-@contextmanager
-def _ray(study: Study, workers: int, address: str | None) -> Iterator[Pool]:
-    try:
-        import ray
-    except ImportError as error:
-        raise _not_installed("ray") from error
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own = {"num_cpus": workers, "include_dashboard": False} if address is None else {"address": address}
-    try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False, **own)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise _no_answer("ray", address, error) from error
-    try:
-        sent = ray.put(study)
-        fit: Any = ray.remote(num_cpus=1, max_retries=0)(fit_piece)
-        there = int(ray.cluster_resources().get("CPU", 1))
-        died = ray.exceptions
-        yield Pool(
-            lambda piece, _: fit.remote(sent, piece).future(),
-            there,
-            (died.WorkerCrashedError, died.NodeDiedError, died.OutOfMemoryError, died.ObjectLostError),
-            RETRIES,
-            shared_fate=False,
-            same_machine=False,
-        )
-    finally:
-        ray.shutdown()
-
-
-def _not_installed(name: str) -> SettingError:
-    return SettingError(f"{name} is not installed. Install it with pip install 'backsight[{name}]'.")
-
-
-def _no_answer(name: str, address: str | None, error: Exception) -> SettingError:
-    where = f"at {address}" if address else "on this machine"
-    return SettingError(f"No {name} cluster {where}: {error or type(error).__name__}.")

@@ -1,14 +1,13 @@
 """A study as a file, so that it can be carried out again: every fit gives the same bytes again."""
 
-import json
 import platform
 from collections.abc import Collection
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from backsight.errors import DataError, RecipeError, SettingError
+from backsight.errors import DataError, RecipeError, SettingError, WindowError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.panel_exam import PanelExam, target_scales
 from backsight.models.own import Own, load_own
@@ -16,8 +15,11 @@ from backsight.models.recipe import Recipe
 from backsight.models.recursive import Recursive
 from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json, storable
 from backsight.runs.entry import Entry
+from backsight.runs.forms import RunForm, check_form, read_json
 from backsight.runs.identity import differences
 from backsight.runs.study import Study
+from backsight.series.catalogue import CATALOGUE
+from backsight.series.columns import require_column
 from backsight.series.panel import Panel
 from backsight.series.series import Series, day
 from backsight.series.source import Source, column_fingerprints, fingerprint
@@ -43,7 +45,7 @@ def study_record(study: Study, source: Source | None = None) -> Record:
     exam = study.exam
     return {
         "version": VERSION,
-        "source": None if source is None else asdict(source),
+        "source": None if source is None else source_record(source),
         "data": data_record(study.series),
         "exam": {
             "target": exam.target,
@@ -58,6 +60,13 @@ def study_record(study: Study, source: Source | None = None) -> Record:
         "scale": study.scale,
         "entries": [_entry_record(entry) for entry in study.entries],
     }
+
+
+def source_record(source: Source) -> Record:
+    """A source as plain values: a file by its whole path, so that a run goes on from whatever folder."""
+    here = source.data in CATALOGUE
+    columns = None if source.columns is None else list(source.columns)
+    return {**asdict(source), "data": source.data if here else str(Path(source.data).absolute()), "columns": columns}
 
 
 def data_record(series: Series | Panel) -> Record:
@@ -75,14 +84,18 @@ def data_record(series: Series | Panel) -> Record:
 
 def run_record(kind: str, study: Study, source: Source | None) -> Record:
     """What `run.json` holds: the study, for which command it was made, and what its bytes depend on beside it."""
-    versions = {name: version(name) for name in LIBRARIES}
     pieces = sum(len(study.seeds_of(entry)) * len(study.exams) for entry in study.entries)
     return {
         "kind": kind,
         "pieces": pieces,
-        "made_with": {**versions, "machine": platform.machine()},
+        "made_with": made_with(),
         **study_record(study, source),
     }
+
+
+def made_with() -> dict[str, str]:
+    """What the bytes of a fit depend on beside the study, here."""
+    return {**{name: version(name) for name in LIBRARIES}, "machine": platform.machine()}
 
 
 def identity(record: Record) -> Record:
@@ -108,9 +121,7 @@ def read_study(folder: Path, entries: Collection[str] | None = None, *, function
 
 def study_of(record: Record, folder: Path, entries: Collection[str] | None = None, *, functions: bool = False) -> Study:
     """The study of a record; arguments and errors are those of `read_study`."""
-    if record["source"] is None:
-        raise SettingError(f"The run in {folder} does not say where its data came from: it was made in Python.")
-    series = Source(**record["source"]).read()
+    series = _load(source_of(record, folder), folder)
     if isinstance(series, Panel):
         series = series.without(record["exam"].get("skipped", ()))
     changed = differences(record["data"], data_record(series))
@@ -120,7 +131,10 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
             f"data back as it was, or compare anew in another folder."
         )
     of_exam = record["exam"]
+    require_column(of_exam["target"], series.columns)
     chosen = _choose(record["entries"], entries, folder, functions)
+    for column in {column for entry in chosen for column in entry.features}:
+        require_column(column, series.columns)
     plan, scale = make_plan(**record["plan"]), record["scale"]
     if isinstance(series, Panel):
         of_many = _panel_exam(series, of_exam)
@@ -129,7 +143,7 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
         Exam(
             of_exam["target"],
             of_exam["horizon"],
-            _split(parts, of_exam["gap"]),
+            _split(parts, of_exam["gap"], len(series)),
             of_exam["stride"],
             series.filled_rows(of_exam["target"]),
         )
@@ -153,7 +167,7 @@ def _panel_exam(panel: Panel, record: Record) -> PanelExam:
         Exam(
             record["target"],
             record["horizon"],
-            _split(split, record["gap"]),
+            _split(split, record["gap"], len(series)),
             record["stride"],
             series.filled_rows(record["target"]),
         )
@@ -166,31 +180,67 @@ def _split_record(split: Split) -> Record:
     return {name: [part.start, part.stop] for name, part in split.parts.items()}
 
 
-def _split(record: Record, gap: int) -> Split:
+def with_data(record: Record, data: str | None) -> Record:
+    """The record of a study whose data is somewhere else now, or as it was; it must be the same data all the same."""
+    if data is None:
+        return record
+    source = Source(data) if record["source"] is None else replace(Source(**record["source"]), data=data)
+    return {**record, "source": source_record(source)}
+
+
+def source_of(record: Record, folder: Path) -> Source:
+    """Where the series of a record is.
+
+    Raises:
+        SettingError: nobody has said.
+    """
+    if record["source"] is None:
+        raise SettingError(
+            f"The run in {folder} does not say where its data is, for it was made in Python. Call the same function "
+            f"again with this folder as `out`, or name a file: backsight resume {folder} --data FILE."
+        )
+    return Source(**record["source"])
+
+
+def _load(source: Source, folder: Path) -> Series | Panel:
+    # A pipe or a device would be waited for without end.
+    if source.data not in CATALOGUE and not Path(source.data).is_file():
+        raise DataError(
+            f"{source.data}, the data of the run in {folder}, is not there. Bring it back, or say where it is now: "
+            f"backsight resume {folder} --data FILE."
+        )
+    return source.read()
+
+
+def _split(record: Record, gap: int, rows: int) -> Split:
     train, validation, test = (range(*record[name]) for name in ("train", "validation", "test"))
+    # Before anything is made of so many rows.
+    if max(train.stop, validation.stop, test.stop) > rows:
+        raise WindowError(f"The parts of an exam end at row {test.stop - 1}; the series has {rows} rows.")
     return Split(train, validation, test, gap)
 
 
 def read_run_record(folder: Path) -> Record:
-    """What `run.json` of a folder holds.
+    """What `run.json` of a folder holds, after a check of every key and type.
 
     Raises:
-        SettingError: there is none, or it is of another version.
+        SettingError: there is none, it is of another version, or not what `run_record` gives.
     """
     path = folder / STUDY_FILE
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except FileNotFoundError as error:
         raise SettingError(f"{folder} holds no run: there is no {path.name}. `backsight compare` makes one.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingError(f"{path} can't be read as a run: {error}.") from error
-    if not isinstance(record, dict) or record.get("version") != VERSION:
+    if record.get("version") != VERSION:
         raise SettingError(f"{path} is not a run of this version ({VERSION}). Make it anew with `backsight compare`.")
+    check_form(record, RunForm, path)
     return record
 
 
 def _choose(records: list[Record], names: Collection[str] | None, folder: Path, functions: bool) -> tuple[Entry, ...]:
     by_name = {record["name"]: record for record in records}
+    if len(by_name) < len(records):
+        raise SettingError(f"The run in {folder} has two entries of one name.")
     unknown = [name for name in names or () if name not in by_name]
     if unknown:
         raise SettingError(f"The run in {folder} has no entry {unknown[0]!r}; it has {', '.join(by_name)}.")

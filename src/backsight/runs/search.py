@@ -17,7 +17,7 @@ from typing import Any
 import optuna
 
 import backsight
-from backsight.errors import Interrupted, SettingError, WindowError
+from backsight.errors import Interrupted, RecipeError, SettingError, WindowError
 from backsight.models.recipe import OnSeedEpoch
 from backsight.runs.jobs import Job, carry_out
 from backsight.runs.progress import Progress, Silent
@@ -147,6 +147,9 @@ def search_again(asked: dict[str, Any], folder: Path, *, functions: bool = False
     Raises:
         SettingError, DataError, RecipeError: see `runs.saved.study_of`.
     """
+    named = [model for model in asked["models"] if ":" in model]
+    if named and not functions:  # else naming it would import it
+        raise RecipeError(f"{named[0]} is a function of yours, which the search in {folder} can't hold.")
     study = study_of(asked["study"], folder, functions=functions)
     candidates = make_candidates(asked["models"], asked["lookback"], study.plan)
     return make_search(study, candidates, trials=asked["trials"], folds=asked["folds"], seed=asked["seed"])

@@ -1,97 +1,95 @@
 """What a search has found, on disk: a killed one goes on where it stopped.
 
-The folder holds `search.json`, what is searched for, and `trials.journal`, Optuna's append-only file with one study a
-model, which its own tools read too. A trial is one line, written when it is done: whatever happens, it is there or not.
+Beside `search.json`, what is searched for (see `runs.search_file`), lies `trials.journal`, Optuna's append-only file
+with one study a model, which its own tools read too. A trial is one line, written when it is done: whatever happens, it
+is there or not. Lines have no checksum: a digit that somebody changes is not noticed, what is no journal is.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from backsight.errors import SettingError
-from backsight.runs.durable import make_folder, write_durably
-from backsight.runs.folder import JOURNAL, SEARCH
-from backsight.runs.identity import check_identity
+from backsight.runs.durable import told
+from backsight.runs.folder import JOURNAL
 from backsight.runs.search_space import Candidate
 from backsight.runs.trial import Trial
 
-Identity = Mapping[str, Any]
+#: What Optuna calls the lock of a journal, after the journal's name.
+LOCK_FILE_SUFFIX = ".lock"
+
 Save = Callable[[Trial], None]
-
-
-def begin(folder: Path, identity: Identity, asked: Identity) -> None:
-    """Say in the folder what is searched for, or make sure that it says so already.
-
-    Args:
-        folder: made if it is not there.
-        identity: what trials depend on; see `runs.search.identify`.
-        asked: what brings the search back; see `runs.search.asked_record`. The latest asking counts.
-
-    Raises:
-        SettingError: the folder holds another search, or can't be written.
-    """
-    path = folder / SEARCH
-    identity, asked = json.loads(json.dumps([identity, asked]))  # as they will be read: tuples are lists
-    if path.exists():
-        begun = read_search(folder)
-        check_identity(identity, begun["identity"], folder, "search")
-        if begun["asked"] == asked:
-            return
-    elif (folder / JOURNAL).exists():
-        raise SettingError(f"{folder} holds trials, and no {SEARCH} that says of what. Name another --out.")
-    make_folder(folder)
-    write_durably(path, (json.dumps({"identity": identity, "asked": asked}, indent=1) + "\n").encode())
-
-
-def read_search(folder: Path) -> dict[str, Any]:
-    """What `begin` wrote: `identity` and `asked`.
-
-    Raises:
-        SettingError: it can't be read.
-    """
-    path = folder / SEARCH
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise SettingError(f"{path} can't be read: it is no JSON ({error}). Name another --out.") from error
-    if not isinstance(record, dict) or not {"identity", "asked"} <= record.keys():
-        raise SettingError(f"{path} is no search of this version. Name another --out.")
-    return record
 
 
 def open_journal(folder: Path, candidates: Iterable[Candidate]) -> tuple[list[Trial], Save]:
     """The trials that a folder holds, and a function that adds one; it may be called from several threads.
 
-    A line that was cut off by a kill is removed first. Where two processes have worked in one folder, the same trial
-    may be there twice; it is the same.
+    The folder is this process's own (see `runs.locks.work_in`). A line that was cut off by a kill is removed first, and
+    so is the lock of who was killed while holding it, for which Optuna would wait half a minute.
+
+    Raises:
+        SettingError: the journal is damaged, or can't be read.
     """
     path = folder / JOURNAL
-    if path.exists():
-        drop_unfinished_line(path)
-    # The lock that works on every system; who is killed while holding it is waited for half a minute.
-    backend = JournalFileBackend(str(path), JournalFileOpenLock(str(path)))
-    storage = optuna.storages.JournalStorage(backend)
-    # Not `load_if_exists`: that would add a line whenever the journal is opened.
-    there = optuna.get_all_study_names(storage)
-    studies = {
-        c.name: (c, (optuna.load_study if c.name in there else optuna.create_study)(study_name=c.name, storage=storage))
-        for c in candidates
-    }
+    if path.is_symlink():  # else trials would be appended to whatever it leads to
+        raise SettingError(f"{path} is a link; a journal is a plain file. Move it away.")
+    with told(path, "read"):
+        Path(f"{path}{LOCK_FILE_SUFFIX}").unlink(missing_ok=True)
+        if path.exists():
+            drop_unfinished_line(path)
+    with _understood(path):
+        # The lock that works on every system.
+        backend = JournalFileBackend(str(path), JournalFileOpenLock(str(path)))
+        storage = optuna.storages.JournalStorage(backend)
+        # Not `load_if_exists`: that would add a line whenever the journal is opened.
+        there = optuna.get_all_study_names(storage)
+        studies = {
+            c.name: (
+                c,
+                (optuna.load_study if c.name in there else optuna.create_study)(study_name=c.name, storage=storage),
+            )
+            for c in candidates
+        }
+        found = [from_optuna(frozen, c) for c, study in studies.values() for frozen in study.get_trials(deepcopy=False)]
     lock = Lock()
 
     def save(trial: Trial) -> None:
         candidate, study = studies[trial.model]
-        with lock:
+        with lock, told(path):
             study.add_trial(to_optuna(trial, candidate))
 
-    found = [from_optuna(frozen, c) for c, study in studies.values() for frozen in study.get_trials(deepcopy=False)]
     return found, save
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """Optuna checks little of what it reads, and raises whatever comes of it.
+
+    Raises:
+        SettingError: in place of what lines that Optuna has not written make it raise.
+    """
+    try:
+        yield
+    except (
+        OptunaError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        AssertionError,
+        RecursionError,
+    ) as e:
+        raise SettingError(
+            f"{path} is damaged: it is no journal of trials ({type(e).__name__}: {e}). Take it from a copy, or begin "
+            f"the search anew in another folder."
+        ) from e
 
 
 def drop_unfinished_line(path: Path) -> None:

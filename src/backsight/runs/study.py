@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -136,9 +136,14 @@ class Study:
         """The entry of that name.
 
         Raises:
-            StopIteration: there is none.
+            KeyError: there is none.
         """
-        return next(entry for entry in self.entries if entry.name == name)
+        return self.entries[self.places[name]]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each entry among them, by its name."""
+        return {entry.name: place for place, entry in enumerate(self.entries)}
 
     def seeds_of(self, entry: Entry) -> range:
         """The seeds an entry is fitted with; a model without randomness has one."""

@@ -22,7 +22,8 @@ from backsight.runs.locks import work_in
 from backsight.runs.progress import Progress
 from backsight.runs.proposals import quiet
 from backsight.runs.search import Found, Search, asked_record, carry_out_search, identify, make_search
-from backsight.runs.search_log import Save, begin, open_journal
+from backsight.runs.search_file import begin
+from backsight.runs.search_log import Save, open_journal
 from backsight.runs.search_space import make_candidates
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.runs.trial import Trial

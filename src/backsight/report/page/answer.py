@@ -137,8 +137,8 @@ def _networks(stored: Stored) -> Answer | None:
 
 
 def _tomorrow(stored: Stored) -> Answer | None:
-    """What comes next, if a model was saved; `record["tomorrow"]` has entry, level (or None) and rows by lead."""
-    found = stored.record.get("tomorrow")
+    """What comes next, if a model was saved; see `runs.outlook_record.next_record`."""
+    found = stored.next
     if not found or not found.get("rows"):
         return None
     unit = f" {stored.unit}" if stored.unit else ""
