@@ -29,7 +29,8 @@ def shell_lines(text: str) -> Iterator[str]:
     """Commands of the shell blocks, without prompts, comments and continued lines."""
     for language, block in fenced_blocks(text):
         if language in SHELL:
-            for line in re.sub(r"\\\n\s*", "", block).splitlines():
+            prompted = re.findall(r"^\$ (?:.*\\\n)*.*", block, re.MULTILINE)  # what has no prompt was printed
+            for line in re.sub(r"\\\n\s*", "", "\n".join(prompted) or block).splitlines():
                 commands = re.sub(r"(^|\s)#.*", "", line).strip().removeprefix("$ ")
                 yield from filter(None, commands.split(" && "))
 

@@ -13,7 +13,7 @@ from backsight.cli.main import main
 from backsight.errors import DataError, RecipeError, SettingError
 from backsight.runs.compare import examine
 from backsight.runs.openings import Openings, note_opening
-from backsight.runs.saved import read_study, study_record
+from backsight.runs.saved import read_study, run_record
 from backsight.runs.study import make_study
 from backsight.series.source import Source
 from backsight.training.plan import Plan
@@ -21,7 +21,7 @@ from conftest import make_toy
 
 
 def keep(folder, study, source):
-    (folder / "run.json").write_text(json.dumps(study_record(study, source)))
+    (folder / "run.json").write_text(json.dumps(run_record("compare", study, source)))
     return folder
 
 

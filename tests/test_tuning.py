@@ -24,7 +24,7 @@ from backsight.runs import search as searching
 from backsight.runs.compare import examine
 from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
-from backsight.runs.saved import STUDY_FILE, read_study, study_record
+from backsight.runs.saved import STUDY_FILE, read_study, run_record
 from backsight.runs.search import carry_out_search, make_search
 from backsight.runs.search_log import JOURNAL, open_journal
 from backsight.runs.search_space import SPACES, Candidate, Configuration, make_candidates
@@ -281,7 +281,7 @@ def test_an_entry_is_trained_by_its_own_plan_and_a_run_keeps_it(tmp_path):
     study = replace(study, entries=(*study.entries, own))
     found = examine(study)
     assert [f.forecaster.history.epochs for f in found.fitted] == [3, 2]
-    (tmp_path / STUDY_FILE).write_text(json.dumps(study_record(study, source)))
+    (tmp_path / STUDY_FILE).write_text(json.dumps(run_record("compare", study, source)))
     assert read_study(tmp_path).entries == study.entries
 
 

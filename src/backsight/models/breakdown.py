@@ -52,7 +52,11 @@ class LayerParameters:
 
 
 def parameter_breakdown(model: Any) -> tuple[LayerParameters, ...]:
-    """The layers of a `keras.Model` and their trainable parameters."""
+    """The layers of a model and their trainable parameters.
+
+    Args:
+        model: a `keras.Model`, built.
+    """
     return tuple(
         LayerParameters(
             layer.name,

@@ -111,7 +111,7 @@ class Recipe(ABC):
         return self
 
     def check_columns(self, target: str, features: Sequence[str]) -> None:  # noqa: B027  (most recipes read any)
-        """Make sure that it can forecast this target from these columns.
+        """Make sure that it can forecast this target from these features.
 
         Raises:
             RecipeError: it can't; the message names the columns that stand in the way.

@@ -126,7 +126,7 @@ class Comparison:
         return dict(zip(pairs, holm(self.judge.paired(*pair) for pair in pairs.values()), strict=True))
 
     def paired(self, first: str, second: str, part: Part = "test") -> Paired:
-        """The difference between two entries, by paired tests; see `evaluation.significance`.
+        """Error of entry `first` less that of `second` on a `part`, by paired tests; see `evaluation.significance`.
 
         Args:
             first, second: names of the entries.
