@@ -177,7 +177,7 @@ def test_every_link_leads_somewhere(path):
 
 
 #: What stands in a series' file can be wrong in these ways, and docs/your-series.md says what to do about each.
-READING = ("read.py", "from_frame.py", "columns.py", "rules.py", "times.py")
+READING = ("read.py", "times.py", "rules.py", "from_frame.py", "from_long.py", "columns.py")
 
 
 def messages_of(source: str, errors: tuple[str, ...]) -> list[str]:

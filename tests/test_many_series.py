@@ -728,6 +728,13 @@ def test_a_run_of_many_series_is_read_again(result, capsys):
     capsys.readouterr()
     assert main(["memory", str(folder / "out")]) == 2
     assert "This works on one series; shops has 6" in capsys.readouterr().err
+    record = json.loads((folder / "out" / "run.json").read_text())
+    for part, wrong in (("train", [0, 9]), ("test", record["exam"]["test"][:2]), ("validation", [])):
+        told = {**record, "exam": {**record["exam"], part: wrong}}
+        (folder / "out" / "run.json").write_text(json.dumps(told))
+        with pytest.raises(SettingError, match=f"{part} part of the run|exam {part}"):
+            read_study(folder / "out")
+    (folder / "out" / "run.json").write_text(json.dumps(record))
     path = folder / "shops.csv"
     path.write_text(path.read_text().replace("a<script>", "c<script>"))
     with pytest.raises(DataError, match="has changed since"):

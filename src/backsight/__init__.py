@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from backsight.series.doctor.diagnosis import audit as audit
     from backsight.series.doctor.finding import Finding as Finding
     from backsight.series.from_frame import from_frame as from_frame
+    from backsight.series.panel import Panel as Panel
     from backsight.series.read import read_series as read_series
     from backsight.series.series import Series as Series
     from backsight.series.tasks import TASKS as TASKS
@@ -132,6 +133,7 @@ _HOME = {
     "MemoryTest": "runs.memory_test",
     "Model": "runs.model_file",
     "ModelFileError": "errors",
+    "Panel": "series.panel",
     "Plan": "training.plan",
     "RECIPES": "models.registry",
     "Recipe": "models.recipe",

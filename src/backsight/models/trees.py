@@ -14,8 +14,8 @@ from backsight.windows.windows import Windows
 
 #: Up to so many windows all are read, however long they are.
 MANY = 2**17
-#: Of more, so many that their lags are as many numbers (256 MB) at most, ...
-NUMBERS = 2**25
+#: Of more, so many that their lags are as many numbers (128 MB) at most, ...
+NUMBERS = 2**24
 #: ... but as many as this.
 FEWEST = 2**15
 

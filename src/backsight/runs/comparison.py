@@ -128,6 +128,10 @@ class Comparison:
     def paired(self, first: str, second: str, part: Part = "test") -> Paired:
         """Error of entry `first` less that of `second` on a `part`, by paired tests; see `evaluation.significance`.
 
+        Args:
+            first, second: names of the entries.
+            part: of the exam.
+
         Raises:
             ExamError: there is no such entry, or it failed.
         """

@@ -48,10 +48,11 @@ class SourceForm(Form):
 
 
 class DataForm(Form):
-    """What tells one series from another."""
+    """What tells one series from another, or many."""
 
     name: str
     rows: Whole
+    series: Whole | None = None
     first: str
     last: str
     columns: dict[str, str]
@@ -61,9 +62,9 @@ class DataForm(Form):
 class SplitForm(Form):
     """First and one past the last row of each part; of many series a list, one of each."""
 
-    train: Rows | list[Rows]
-    validation: Rows | list[Rows]
-    test: Rows | list[Rows]
+    train: Rows | Annotated[list[Rows], Field(min_length=1)]
+    validation: Rows | Annotated[list[Rows], Field(min_length=1)]
+    test: Rows | Annotated[list[Rows], Field(min_length=1)]
 
 
 class ExamForm(SplitForm):

@@ -136,9 +136,10 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
     for column in {column for entry in chosen for column in entry.features}:
         require_column(column, series.columns)
     plan, scale = make_plan(**record["plan"]), record["scale"]
+    _check_splits(of_exam, len(series.ids) if isinstance(series, Panel) else None, folder)
     if isinstance(series, Panel):
         of_many = _panel_exam(series, of_exam)
-        return Study(series, of_many, chosen, record["seeds"], plan, scale, skipped=tuple(of_exam["skipped"]))
+        return Study(series, of_many, chosen, record["seeds"], plan, scale, skipped=tuple(of_exam.get("skipped", ())))
     *earlier, exam = (
         Exam(
             of_exam["target"],
@@ -158,6 +159,22 @@ def _splits_record(study: Study) -> Record:
         return _split_record(study.exam.split)
     records = [_split_record(one.split) for one in study.exam.exams]
     return {**{part: [record[part] for record in records] for part in records[0]}, "skipped": list(study.skipped)}
+
+
+def _check_splits(record: Record, series: int | None, folder: Path) -> None:
+    """Make sure that an exam has parts of as many series as there are; None says one that is no panel.
+
+    Raises:
+        SettingError: it has not.
+    """
+    for split in (record, *record.get("earlier", ())):
+        for part in ("train", "validation", "test"):
+            found = len(split[part]) if isinstance(split[part][0], list) else None
+            if found != series:
+                raise SettingError(
+                    f"The {part} part of the run in {folder} must be of {series or 'one'} series; it is of "
+                    f"{found or 'one'}. Compare anew in another folder."
+                )
 
 
 def _panel_exam(panel: Panel, record: Record) -> PanelExam:

@@ -66,6 +66,9 @@ class Panel(Rows):
         blocks: which rows belong to which series.
         id: the column that named them.
 
+    Raises:
+        DataError: there are rows of no series, or not one value a row and column.
+
     >>> import pandas as pd
     >>> times = pd.date_range("2020-01-01", periods=3).append(pd.date_range("2021-01-01", periods=2))
     >>> panel = Panel("toy", times, np.arange(5.0)[:, None], ("y",), blocks=Blocks(("a", "b"), np.array([0, 3, 5])))
