@@ -165,9 +165,10 @@ def recipe_from_json(values: Mapping[str, Any]) -> Recipe:
     >>> recipe_from_json({"family": "ridge", "penalty": 10.0})
     Ridge(penalty=10.0)
     """
-    family = FAMILIES.get(values.get("family", ""))
+    named = values.get("family")
+    family = FAMILIES.get(named) if isinstance(named, str) else None
     if family is None:
-        raise RecipeError(f"There is no family {values.get('family')!r}. They are {', '.join(FAMILIES)}.")
+        raise RecipeError(f"There is no family {named!r}. They are {', '.join(FAMILIES)}.")
     try:
         return TypeAdapter(family).validate_python({k: v for k, v in values.items() if k != "family"})
     except ValidationError as error:
