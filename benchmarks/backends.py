@@ -43,7 +43,9 @@ if __name__ == "__main__":
     models = "lstm(units=8)"
     measure("threads", models, 2)  # compiles, for all that follow
     print(f"{models}, lookback 3, 20 epochs, seattle; {WORKERS} workers; s")
-    print("backend     fits   in all   fits themselves   a fit more   100,000 fits, hours on 1 / 10 machines of 2 cores")
+    print(
+        "backend     fits   in all   fits themselves   a fit more   100,000 fits, hours on 1 / 10 machines of 2 cores"
+    )
     for backend in BACKENDS:
         few, many = (measure(backend, models, count) for count in (seeds // 3, seeds))
         more = (many[1] - few[1]) / (many[0] - few[0])  # what beginning takes is in both

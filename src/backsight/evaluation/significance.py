@@ -330,6 +330,10 @@ def _interval(a: Losses, b: Losses, overlap: int, seed: int) -> tuple[float, flo
     return float(low[0]), float(high[0])
 
 
+#: Windows from whose correlations no length of blocks can be told: arch needs as many lags, and fails without them.
+FEWEST = 8
+
+
 def _block_length(gaps: Losses, overlap: int) -> int:
     """Mean length of the blocks that a bootstrap draws: what half of the columns ask for, and `overlap` at least."""
     from arch.bootstrap import optimal_block_length
@@ -337,7 +341,8 @@ def _block_length(gaps: Losses, overlap: int) -> int:
     # arch's estimate fails on fewer than 8; such exams are too short for any claim.
     varying = gaps[:, np.ptp(gaps, axis=0) > 0] if len(gaps) >= 8 else gaps[:, :0]
     with np.errstate(divide="ignore", invalid="ignore"):  # in very short exams; what is no number is left out below
-        lengths = optimal_block_length(varying)["stationary"].to_numpy() if varying.shape[1] else np.ones(1)
+        enough = varying.shape[1] and len(gaps) > FEWEST
+        lengths = optimal_block_length(varying)["stationary"].to_numpy() if enough else np.ones(1)
     usable = lengths[np.isfinite(lengths)]
     wanted = max(1.0, float(overlap), float(np.median(usable)) if len(usable) else 1.0)
     return min(ceil(wanted), max(1, len(gaps) // 3))

@@ -27,8 +27,8 @@ Activation = Literal["relu", "tanh", "sigmoid", "linear", "elu", "selu", "gelu",
 
 Slopes = NDArray[np.float64]
 
-#: pydantic's settings for every recipe: an unknown setting is an error.
-STRICT = ConfigDict(extra="forbid")
+#: pydantic's settings for every recipe: an unknown setting is an error, and so is a number that no file can hold.
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 #: Told of epochs: of one seed, and of several, each epoch with its seed.
 OnEpoch = Callable[[EpochDone], None]

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from backsight.runs.durable import write_whole
+from backsight.runs.durable import told, write_whole
 from backsight.training.checkpoint import Checkpoint, Leaves
 
 _DIGEST = sha256().digest_size
@@ -28,11 +29,15 @@ class FileCheckpoints:
     path: Path
 
     def load(self, seeds: Sequence[int]) -> Checkpoint | None:
-        """The checkpoint of these seeds; None without one, and where a power cut has damaged it."""
-        try:
-            data = self.path.read_bytes()
-        except FileNotFoundError:
+        """The checkpoint of these seeds; None without one, and where a power cut has damaged it.
+
+        Raises:
+            SettingError: it can't be read.
+        """
+        if not self.path.is_file():
             return None
+        with told(self.path, "read"):
+            data = self.path.read_bytes()
         found = decode(data)
         return found if found is not None and found.seeds == tuple(seeds) else None
 
@@ -47,6 +52,12 @@ class FileCheckpoints:
     def remove(self) -> None:
         """Remove it, if there is one. A power cut may bring it back; nobody asks for that of a finished piece."""
         self.path.unlink(missing_ok=True)
+
+
+def _not_below_zero(loss: float) -> float:
+    if loss < 0:
+        raise ValueError("a squared error is not below zero")
+    return loss
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
@@ -65,14 +76,39 @@ def decode(data: bytes) -> Checkpoint | None:
     digest, data = data[:_DIGEST], data[_DIGEST:]
     if sha256(data).digest() != digest:
         return None
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    header = int.from_bytes(data[:8], "little")
-    beside = json.loads(json.loads(data[8 : 8 + header])["__metadata__"]["checkpoint"])
-    arrays = load(data)
-    state = _taken("state", arrays)
-    losses = tuple(tuple(map(tuple, of_seed)) for of_seed in beside["losses"])
-    return Checkpoint(tuple(beside["seeds"]), losses, state, _taken("kept", arrays) or state)
+    # A checksum is no signature: who wrote it may still have written anything.
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        beside = _Beside.model_validate(json.loads(header["__metadata__"]["checkpoint"]))
+        arrays = load(data)
+        state, kept = _taken("state", arrays), _taken("kept", arrays)
+    except (ValidationError, SafetensorError, KeyError, TypeError, ValueError, RecursionError):
+        return None
+    if not state:
+        return None
+    return Checkpoint(beside.seeds, beside.losses, state, kept or state)
+
+
+#: NaN of a training that has diverged is one of them.
+_Loss = Annotated[float, AfterValidator(_not_below_zero)]
+
+
+class _Beside(BaseModel):
+    """What stands beside the arrays."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seeds: tuple[int, ...] = Field(min_length=1)
+    losses: tuple[tuple[tuple[_Loss, ...], ...], ...]
+
+    @model_validator(mode="after")
+    def _one_list_a_seed(self) -> Self:
+        if len(self.losses) != len(self.seeds) or not any(self.losses):
+            raise ValueError("losses are one list a seed")
+        return self
 
 
 def _named(prefix: str, leaves: Leaves) -> dict[str, NDArray[Any]]:

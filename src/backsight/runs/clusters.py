@@ -99,13 +99,16 @@ def ray_pool(study: Study, workers: int, address: str | None) -> Iterator[Pool]:
     except ImportError as error:
         raise _not_installed("ray") from error
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own = {"num_cpus": workers, "include_dashboard": False} if address is None else {"address": address}
+    # "local" even so: without it Ray takes whatever cluster it finds on this machine.
+    own = {"address": "local", "num_cpus": workers, "include_dashboard": False}
     try:
         _knock(address)
         with nullcontext() if address is None else _hushed(), warnings.catch_warnings():
             # Its programs are begun by a fork that becomes another program at once.
             warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
-            ray.init(logging_level=logging.ERROR, log_to_driver=False, **own)
+            ray.init(
+                logging_level=logging.ERROR, log_to_driver=False, **(own if address is None else {"address": address})
+            )
     except (OSError, ValueError, RuntimeError) as error:
         token = " If it asks for a token, set RAY_AUTH_MODE=token." if address is not None else ""
         raise _no_answer("ray", address, error, token) from error

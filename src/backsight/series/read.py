@@ -256,8 +256,6 @@ def _decode(path: Path, encoding: str) -> str:
         raise DataError(f"{path.name} is UTF-16, not UTF-8. Pass --encoding utf-16.")
     try:
         return raw.decode("utf-8-sig" if encoding == "utf-8" else encoding)
-    except LookupError as error:
-        raise DataError(f"There is no encoding {encoding!r}. Try utf-8 or latin-1.") from error
     except UnicodeError as error:
         at = getattr(error, "start", 0)
         line = raw.count(b"\n", 0, at) + 1
@@ -265,6 +263,8 @@ def _decode(path: Path, encoding: str) -> str:
             f"Line {line} of {path.name} is not {encoding} (byte 0x{raw[at : at + 1].hex()}). "
             f"Save the file as UTF-8, or name its encoding, for example --encoding latin-1."
         ) from error
+    except (LookupError, ValueError) as error:
+        raise DataError(f"There is no encoding {encoding!r}. Try utf-8 or latin-1.") from error
 
 
 def _check_header(path: Path, header: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from backsight.errors import SettingError, explain_validation
@@ -61,6 +61,9 @@ class Plan:
         return self.quantiles if self.loss == "quantile" else ()
 
 
+_PLAN = TypeAdapter(Plan)
+
+
 def make_plan(**settings: Any) -> Plan:
     """A plan, or one sentence that says which setting is wrong.
 
@@ -71,6 +74,6 @@ def make_plan(**settings: Any) -> Plan:
     'best'
     """
     try:
-        return Plan(**settings)
+        return _PLAN.validate_python(settings)
     except ValidationError as error:
         raise SettingError(f"Training can't be planned so. {explain_validation(error)}") from error

@@ -121,12 +121,16 @@ def _resume(
     if found is None:
         return start, start
     leaves, tree = jax.tree.flatten(start)
-    if any([np.shape(leaf) for leaf in of] != [np.shape(leaf) for leaf in leaves] for of in (found.state, found.kept)):
+    if any(list(map(_kind, of)) != list(map(_kind, leaves)) for of in (found.state, found.kept)):
         raise SettingError("A checkpoint of this run is of another network. Start the run anew in another folder.")
     for watch, losses in zip(watches, found.losses, strict=True):
         watch.note_all(losses)
     state, kept = (jax.tree.unflatten(tree, [jnp.asarray(leaf) for leaf in of]) for of in (found.state, found.kept))
     return state, kept
+
+
+def _kind(leaf: Any) -> tuple[tuple[int, ...], Any]:
+    return np.shape(leaf), np.asarray(leaf).dtype
 
 
 def _save(
