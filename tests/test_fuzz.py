@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from backsight.cli.main import main
 from backsight.errors import BacksightError, SettingError
 from backsight.models.recipe import Recipe
-from backsight.models.registry import FAMILIES, RECIPES, recipe_from_json, recipe_to_json
+from backsight.models.registry import FAMILIES, RECIPES, as_recipe, recipe_from_json, recipe_to_json
 from backsight.runs import compare as comparing
 from backsight.runs import memory as profiling
 from backsight.runs import tune as tuning
@@ -111,7 +111,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 scalars |= st.sampled_from([10**400, -1, 2**63, 1e308, "\x00", "\ud800", "relu", "16", "__class__", "own"])
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner))
 PLANS = [asdict(Plan())]
-RECIPE_RECORDS = [recipe_to_json(recipe) for recipe in RECIPES.values()]
+RECIPE_RECORDS = [recipe_to_json(recipe) for recipe in (*RECIPES.values(), as_recipe("recursive(ridge)"))]
 KEYS = {name for record in (*PLANS, *RECIPE_RECORDS) for name in record}
 keys = st.sampled_from(sorted(KEYS | {"self", "settings", "__dataclass_self__"}))
 
