@@ -116,7 +116,7 @@ LESS = [
     ("errors", {"forecasts": None}),
     ("leaderboard", {"record": {"data": "x"}, "board": None}),
     ("lookback", {"record": {"data": "x"}, "lookbacks": None}),
-    ("answer", {"record": {"data": "x"}}),
+    ("answer", {"record": {"data": "x"}, "next": None}),
     ("said", {"record": {"data": "x"}}),
     ("data", {"made": {}}),
     ("repeat", {"study": {}, "made": {}}),

@@ -29,6 +29,7 @@ from backsight.runs.durable import make_folder, write_durably
 from backsight.runs.fit import Fit, Fitted
 from backsight.runs.forms import check_notes
 from backsight.runs.identity import as_read, check_identity, differences
+from backsight.runs.layout import RESULTS
 from backsight.runs.ledger import append_record, read_records, settle
 from backsight.runs.locks import LOCK, WORKER, work_in
 from backsight.runs.openings import Openings, note_opening
@@ -223,6 +224,8 @@ def open_run(
     """
     asked = run_record(kind, study, source) | {"command": command}
     made = not path.exists()
+    if taken := [name for name in RESULTS if (path / name).is_dir()]:
+        raise SettingError(f"{path / taken[0]} is a folder where a file of that name would go. Name another folder.")
     make_folder(path)
     records: list[Record] = []
     begun: list[Path] = []

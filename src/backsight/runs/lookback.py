@@ -202,6 +202,7 @@ def _usual_of(series: Series | Panel, split: Split | Cut | None, folds: int, win
 def usual_lookbacks(split: Split) -> list[int]:
     """Those of 1, 2, 3, 7, 14, 30, 60, 90, 180 and 360 that are at most a tenth of the rows up to the end of training.
 
+    >>> from backsight.windows.split import split_by_fractions
     >>> usual_lookbacks(split_by_fractions(1000))
     [1, 2, 3, 7, 14, 30, 60]
     """
