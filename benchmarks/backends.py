@@ -29,7 +29,13 @@ def measure(backend: BackendName, models: str, seeds: int) -> tuple[int, float, 
     """Number of fits, seconds in all, and seconds of the fits themselves, summed."""
     series = backsight.load("seattle")
     study = make_study(
-        series, "temp_max", models=models, lookback=[3], seeds=seeds, plan=Plan(epochs=20), baselines=False
+        series,
+        "temp_max",
+        models=models,
+        lookback=[30],
+        seeds=seeds,
+        plan=Plan(epochs=60, patience=60),
+        baselines=False,
     )
     began = perf_counter()
     found = examine(study, WORKERS, backend=Backend(backend))
@@ -40,9 +46,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=60)
     seeds = parser.parse_args().seeds
-    models = "lstm(units=8)"
+    models = "lstm(units=32)"
     measure("threads", models, 2)  # compiles, for all that follow
-    print(f"{models}, lookback 3, 20 epochs, seattle; {WORKERS} workers; s")
+    print(f"{models}, lookback 30, 60 epochs, seattle; {WORKERS} workers; s")
     print(
         "backend     fits   in all   fits themselves   a fit more   100,000 fits, hours on 1 / 10 machines of 2 cores"
     )
