@@ -84,7 +84,7 @@ options = st.fixed_dictionaries(
     optional={
         "time": st.sampled_from(["time", "y", "nothing", ""]),
         "time_format": st.sampled_from(["%Y-%m-%d %H:%M", "%Y", "%j", "%", "%Q", "\x00", ""]),
-        "encoding": st.sampled_from(["utf-8", "latin-1", "utf-16", "idna", "hex", "a\x00b", "utf-7", "unicode_escape"]),
+        "encoding": st.sampled_from(["utf-8", "latin-1", "utf-16", "idna", "hex", "a\x00b", "utf-7", "utf-32"]),
         "columns": st.lists(st.sampled_from(["*", "y", "[", "[!a", "", "x*"]), max_size=2),
         "first": st.sampled_from(["2020-01-03", "soon", "2020-01-01T10:00+02:00"]),
         "on_duplicate": st.sampled_from(["error", "first", "last", "mean"]),

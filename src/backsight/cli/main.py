@@ -6,7 +6,7 @@ import sys
 from _thread import interrupt_main
 from collections.abc import Sequence
 from io import TextIOWrapper
-from threading import Timer
+from threading import Timer, main_thread
 from typing import Annotated, Any
 
 import typer
@@ -98,9 +98,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _press_again(unraisable: "sys.UnraisableHookArgs") -> None:
     """Ctrl-C that met a callback, such as JAX's of the garbage collector, is lost in it: so once more, a bit later."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        Timer(0.01, interrupt_main).start()
+        Timer(0.01, _press).start()
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def _press() -> None:
+    if hasattr(signal, "pthread_kill"):  # so that the main thread wakes up, if it waits
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+    else:
+        interrupt_main()
 
 
 def _run(arguments: Sequence[str]) -> int:

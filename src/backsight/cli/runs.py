@@ -115,10 +115,9 @@ def remove(run: Run, home: Home = None) -> None:
 @runs.command("restore")
 def restore(run: Run, home: Home = None) -> None:
     """Bring back a run that was removed."""
-    from backsight.runs.home import home_of_runs, restore_run
+    from backsight.runs.home import find_removed, restore_run
 
-    path = (run if run.parent != Path() else home_of_runs(home) / run).absolute()
-    print(f"Brought back: {restore_run(path)}.")
+    print(f"Brought back: {restore_run(find_removed(run, home))}.")
 
 
 @runs.command("empty")

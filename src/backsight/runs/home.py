@@ -27,7 +27,7 @@ FOLDER_VARIABLE = "BACKSIGHT_RUNS"
 #: In the current folder, where nothing else is named.
 HOME = "backsight-runs"
 #: Where removed runs lie until they are removed for good.
-REMOVED = ".removed"
+REMOVED = Path(".removed")
 
 
 def runs_home() -> Path | None:
@@ -159,11 +159,18 @@ def list_runs(home: Path) -> Iterator[RunSummary]:
     if not home.is_dir():
         raise SettingError(f"There is no folder {home} with runs. `backsight compare` makes one.")
     for path in sorted(home.iterdir()):
-        if path.is_dir() and path.name != REMOVED and is_run(path):
+        if path.is_dir() and path.name != REMOVED.name and is_run(path):
             try:
                 yield summarise(path)
             except SettingError as error:
                 yield RunSummary(path, "", "", "", None, 0, 0, False, "", None, _begun(path), str(error))
+
+
+def find_removed(run: Path, home: Path | None = None) -> Path:
+    """Where a removed run was, that is named by its path, or by its name in the home of runs."""
+    if run.parent != Path() or (REMOVED / run).is_dir() or (home or runs_home()) is None:
+        return run.absolute()
+    return home_of_runs(home).absolute() / run
 
 
 def remove_run(path: Path) -> Path:

@@ -122,7 +122,8 @@ def read_study(folder: Path, entries: Collection[str] | None = None, *, function
 
 def study_of(record: Record, folder: Path, entries: Collection[str] | None = None, *, functions: bool = False) -> Study:
     """The study of a record; arguments and errors are those of `read_study`."""
-    series = _load(source_of(record, folder), folder)
+    # By its name then: a file may be called something else by now.
+    series = replace(_load(source_of(record, folder), folder), name=record["data"]["name"])
     if isinstance(series, Panel):
         series = series.without(record["exam"].get("skipped", ()))
     changed = differences(record["data"], data_record(series))
