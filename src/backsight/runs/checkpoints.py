@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from backsight.runs.durable import told, write_whole
+from backsight.runs.durable import remove_durably, told, write_whole
 from backsight.training.checkpoint import Checkpoint, Leaves
 
 _DIGEST = sha256().digest_size
@@ -50,8 +50,12 @@ class FileCheckpoints:
         write_whole(self.path, encode(checkpoint))
 
     def remove(self) -> None:
-        """Remove it, if there is one. A power cut may bring it back; nobody asks for that of a finished piece."""
-        self.path.unlink(missing_ok=True)
+        """Remove it, if there is one.
+
+        Raises:
+            SettingError: it can't be removed.
+        """
+        remove_durably(self.path)
 
 
 def _not_below_zero(loss: float) -> float:
