@@ -387,7 +387,7 @@ def test_ctrl_c_that_nobody_waits_for_ends_at_once(here, capsys, monkeypatch):
     def end(code):
         raise Ended(code)
 
-    monkeypatch.setattr(Source, "load", press)
+    monkeypatch.setattr(Source, "read", press)
     monkeypatch.setattr(os, "_exit", end)
     with pytest.raises(Ended) as ended:
         main(["compare", "toy.csv", *ASKED])
@@ -418,7 +418,7 @@ def test_too_little_memory_is_said_in_one_line(here, capsys, monkeypatch):
     def full(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(Source, "load", full)
+    monkeypatch.setattr(Source, "read", full)
     assert "not enough memory" in refused(capsys, "compare", "toy.csv", *ASKED)
     assert program.LONGEST_MESSAGE > 0
 
