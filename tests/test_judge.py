@@ -101,6 +101,24 @@ def test_a_lucky_seed_is_not_better(actual):
     assert judge.verdicts["net"].label == "tied"
 
 
+def test_that_nothing_is_gained_needs_proof(actual):
+    """What is behind, or the same but for a trace, gains nothing; what is tied since nobody can tell is left open."""
+    line = off(actual, 1.0, 2)
+    entries = {
+        "line": line,
+        "trace": line + 0.001 * off(np.zeros_like(actual), 1.0, 9),
+        "tied": off(actual, 1.0, 3),
+        "worse": off(actual, 1.4, 5),
+        "better": off(actual, 0.5, 4),
+        "swings": [off(actual, 0.6 if seed else 2.4, 20 + seed) for seed in range(3)],
+    }
+    judge = Judge(exam(actual, **entries), simple=["line"])
+    assert judge.no_gain == {"trace", "worse"}
+    assert judge.verdicts["tied"].label == judge.verdicts["trace"].label == "tied"
+    assert Judge(exam(actual, **entries)).no_gain == frozenset()
+    assert Judge(exam(actual, **entries).query("part == 'validation'"), simple=["line"]).no_gain == frozenset()
+
+
 def test_the_best_baseline_is_chosen_on_validation(actual):
     """`late` is best on test alone."""
     early, late = off(actual, 1.0, 1), off(actual, 1.0, 2)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from base64 import b64encode
 from collections import Counter
 from dataclasses import replace
@@ -264,20 +265,72 @@ def test_answers_name_ties_lookback_networks_and_what_comes_next(stored):
     assert tied[0] in because
     assert found["Which to take?"].answer == stored.exam["recommended"]
     assert found["What comes next, 2014-06-19?"].answer == "20.50 degC"
-    assert "90% interval 16.00 to 25.10 degC." in found["What comes next, 2014-06-19?"].because
+    assert "90 % interval 16.00 to 25.10 degC." in found["What comes next, 2014-06-19?"].because
+
+
+def worth(stored):
+    """What the page says of networks."""
+    return next(one for one in answers(stored) if one.question == "Is any network worth it?")
 
 
 @pytest.mark.parametrize(
-    ("verdict", "answer"),
-    [("better", "Yes"), ("tied", "No"), ("no better", "No"), ("too few windows", "Not to be told")],
+    ("verdict", "no_gain", "answer"),
+    [
+        ("better", False, "Yes"),
+        ("tied", False, "Not shown"),
+        ("tied", True, "No"),
+        ("behind", True, "No"),
+        ("no better", False, "Not shown"),
+        ("no better", True, "No"),
+        ("too few windows", False, "Not to be told"),
+    ],
 )
-def test_whether_a_network_is_worth_it(stored, verdict, answer):
-    entries = [{**e, "verdict": verdict} if e["network"] else e for e in stored.entries]
+def test_whether_a_network_is_worth_it(stored, verdict, no_gain, answer):
+    entries = [{**e, "verdict": verdict, "no_gain": no_gain} if e["network"] else e for e in stored.entries]
     exam = {**stored.exam, "entries": entries}
-    found = {one.question: one for one in answers(replace(stored, record={**stored.record, "exam": exam}))}
-    assert found["Is any network worth it?"].answer == answer
+    found = worth(replace(stored, record={**stored.record, "exam": exam}))
+    assert found.answer == answer
     if verdict == "no better":
-        assert f"no better than {exam['floor']}: " in found["Is any network worth it?"].because
+        assert f"not shown to be better than {exam['floor']}: " in found.because
+    assert (" would have shown, four times in five." in found.because) == (answer == "Not shown")
+    one_open = [{**e, "no_gain": no_gain and e is not entries[-1]} for e in entries]
+    one_open[-1] = {**one_open[-1], "network": True, "ensemble": False, "verdict": verdict}
+    unsure = replace(stored, record={**stored.record, "exam": {**exam, "entries": one_open}})
+    assert worth(unsure).answer == ("Not shown" if answer == "No" else answer), "one that might gain leaves it open"
+
+
+def test_a_run_of_before_says_not_shown(stored):
+    """Its record does not say what was ruled out."""
+    entries = [{k: v for k, v in e.items() if k != "no_gain"} for e in stored.entries]
+    entries = [{**e, "verdict": "behind"} if e["network"] else e for e in entries]
+    before = replace(stored, record={**stored.record, "exam": {**stored.exam, "entries": entries}})
+    assert worth(before).answer == "Not shown"
+
+
+def test_lookback_curves_say_whether_a_network_is_worth_it(tmp_path):
+    command = "lookback seattle --rows 900 --lookback 1,3 --models ridge,gru(units=3) --epochs 3 --seeds 2"
+    assert main([*shlex.split(command), "--out", str(tmp_path)]) == 0
+    stored = read_stored(tmp_path)
+    (pair,) = stored.record["pairs"]
+    assert (pair["asked"], pair["second"]) == ("network", stored.exam["baseline"])
+    curves = [{**c, "points": [{**p, "verdict": "better"} for p in c["points"]]} for c in stored.record["curves"]]
+    said = worth(replace(stored, record={**stored.record, "curves": curves}))
+    assert said.answer == "Yes"
+    assert "gru(units=3)_1 and gru(units=3)_3" in said.because
+    assert "ridge_1" not in said.because.partition(": ")[2]
+    page_text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Is any network worth it?" in page_text
+    before = {k: v for k, v in stored.record.items() if k != "pairs"}
+    before["curves"] = [
+        {
+            **c,
+            "points": [{k: v for k, v in p.items() if k not in ("verdict", "against", "no_gain")} for p in c["points"]],
+        }
+        for c in before["curves"]
+    ]
+    asked = [one.question for one in answers(replace(stored, record=before))]
+    assert asked == ["Which to take?", "How far back is worth looking?"]
+    assert "answer" in ids(page_of(replace(stored, record=before)))
 
 
 def test_mean_forecasts_are_those_of_the_ensemble(stored):

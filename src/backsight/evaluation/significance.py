@@ -119,7 +119,7 @@ def paired_test(
         )
         return replace(alike, low=0.0, high=0.0, effective=float(windows), smallest=0.0) if same else alike
     p, standard_error = _diebold_mariano(gap, overlap)
-    effective = min(float(windows), float(gap.var(ddof=1)) / standard_error**2)
+    effective = _effective(gap, standard_error)
     low, high = _interval(a, b, overlap, seed)
     return Paired(
         first,
@@ -133,8 +133,50 @@ def paired_test(
         # From squared to plain errors: a^2 - b^2 = (a - b) (a + b).
         smallest=_power_factor(windows) * standard_error / (errors[0] + errors[1]),
         seed_error=seed_error,
-        enough=windows >= LENGTHS * overlap and effective >= INDEPENDENT,
+        enough=_enough(windows, effective, overlap),
     )
+
+
+def gains_nothing(
+    losses: pd.DataFrame, name: str, benchmark: str, *, overlap: int = 1, seed_error: float = 0.0
+) -> bool:
+    """Whether it is shown that an entry's error is not lower than another's by `NEGLIGIBLE` of that, or more.
+
+    To be tied shows no such thing: perhaps the exam was too short to tell. Here the test of `paired_test` must find
+    the entry worse than the benchmark's error less that share, and other seeds must not undo it. Each of many entries
+    may be asked by itself: that *none* of them gains is said only where all have passed, and all of them wrongly is no
+    likelier than one.
+
+    Args:
+        losses: one row a window in time order, one column an entry.
+        name, benchmark: columns of it.
+        overlap: windows that share a target row.
+        seed_error: standard error of the difference between the errors, over seeds.
+
+    Source: Berger 1982, Technometrics 24, 295-300 (intersection-union tests).
+
+    >>> rng = np.random.default_rng(0)
+    >>> losses = pd.DataFrame({"a": rng.random(300), "b": rng.random(300), "c": rng.random(300) + 0.3})
+    >>> gains_nothing(losses, "b", "a"), gains_nothing(losses, "c", "a"), gains_nothing(losses, "a", "a")
+    (False, True, True)
+    """
+    a, b = (losses[column].to_numpy(dtype=np.float64) for column in (name, benchmark))
+    bar = (1 - NEGLIGIBLE) ** 2 * b
+    gap, windows = a - bar, len(losses)
+    if windows < 3 or np.ptp(gap) <= 1e-9 * np.abs(gap).max():  # no variance to test against
+        return False
+    p, standard_error = _diebold_mariano(gap, overlap)
+    further = sqrt(a.mean()) - sqrt(bar.mean()) > 2 * seed_error
+    return further and p < LEVEL and _enough(windows, _effective(gap, standard_error), overlap)
+
+
+def _effective(gap: Losses, standard_error: float) -> float:
+    """How many independent windows a mean gap of this standard error is worth."""
+    return min(float(len(gap)), float(gap.var(ddof=1)) / standard_error**2)
+
+
+def _enough(windows: int, effective: float, overlap: int) -> bool:
+    return windows >= LENGTHS * overlap and effective >= INDEPENDENT
 
 
 def holm(tests: Iterable[Paired]) -> list[Paired]:

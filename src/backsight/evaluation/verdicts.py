@@ -18,8 +18,8 @@ class Verdict:
     """What an entry is worth.
 
     Attributes:
-        label: better than the best baseline; tied with it; behind it; no better than the floor; the best
-            baseline or the floor itself; or too few windows to say.
+        label: better than the best baseline; tied with it; behind it; "no better", which is not shown to be better
+            than the floor; the best baseline or the floor itself; or too few windows to say.
         against: the entry it was measured by; "" if none.
     """
 
@@ -88,7 +88,7 @@ class Parrot:
 
     @property
     def repeats(self) -> bool:
-        """Whether they follow the past more closely than what they forecast, and do no better than repeating it.
+        """Whether they follow the past more closely than what they forecast, and no gain over repeating it is shown.
 
         The first alone says little: the best possible forecast of an autoregressive series follows yesterday
         perfectly, and today not.

@@ -58,9 +58,10 @@ def interval_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
     if taken not in known or isinstance(forecasts, PanelForecasts):
         return {}
     rows = forecasts[forecasts["entry"] == base_entry(taken)]
-    test = examined(centred(rows), known[taken]["intervals"]["level"])
+    level = known[taken]["intervals"]["level"]
+    test = examined(centred(rows), level)
     return {
-        "intervals.csv": lambda path: test.assign(entry=taken).to_csv(path, index=False),
+        "intervals.csv": lambda path: test.assign(entry=taken, level=level).to_csv(path, index=False),
         "coverage.csv": lambda path: coverage_rows(list(known.values())).to_csv(path, index=False),
     }
 

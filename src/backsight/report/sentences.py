@@ -188,7 +188,7 @@ def _verdicts(exam: Record, entries: list[Record], unit: str) -> list[str]:
         "better": f"better than the best simple model, {baseline['name']} (test {_test(baseline)}{unit})",
         "tied": f"tied with {baseline['name']} (test {_test(baseline)}{unit})",
         "behind": f"behind {baseline['name']} (test {_test(baseline)}{unit})",
-        "no better": f"no better than {floor['name']} (test {_test(floor)}{unit})" if floor else "",
+        "no better": f"not shown to be better than {floor['name']} (test {_test(floor)}{unit})" if floor else "",
         "too few windows": "not to be judged: too few test windows",
     }
     parts = []
@@ -240,8 +240,8 @@ def _parrots(entries: list[Record]) -> list[str]:
     shown = [f"{e['name']} ({e['parrot']['yesterday']:.2f} against {e['parrot']['today']:.2f})" for e in found]
     return [
         "Warning: on validation these forecasts follow the last known value more closely than what they forecast "
-        f"(correlations), and do no better than that value itself: {_list(shown)}. Such models repeat what they last "
-        "saw."
+        f"(correlations), and are not shown to be better than that value itself: {_list(shown)}. Such models repeat "
+        "what they last saw."
     ]
 
 

@@ -64,7 +64,8 @@ def _leaderboard(stored: Stored, charts: Charts) -> Section | None:
         return None
     lead = (
         "Entries in the same shade can't be told apart on validation, which ranks them; test days only judge. Lines run"
-        " from the lowest to the highest seed. Errors far beyond the others are told, not drawn."
+        " from the lowest to the highest seed. Errors far beyond the others are told, not drawn. Verdicts are of test "
+        'days; "no better" is not shown to be better than the best model that reads no window.'
     )
     drawn = [figure(chart, title=False) for chart in charts.get("leaderboard", ())]
     return Section("leaderboard", "Leaderboard", lead, join((*drawn, leaderboard_table(stored.exam))))
