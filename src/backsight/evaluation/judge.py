@@ -131,17 +131,16 @@ class Judge:
 
         See `significance.gains_nothing`. Empty while the test days are sealed, and without a simple model.
         """
-        losses = self.losses("test") if "test" in self._losses else pd.DataFrame()
-        baseline = self.baseline
-        if baseline not in losses:
+        losses, baseline = self._losses.get("test"), self.baseline
+        if losses is None or baseline is None or baseline not in losses:
             return frozenset()
-        networks = [name for name in losses if name not in self.simple]
+        errors = {
+            name: self._seed_error(name, baseline, "test") for name in map(str, losses) if name not in self.simple
+        }
         return frozenset(
             name
-            for name in networks
-            if gains_nothing(
-                losses, name, baseline, overlap=self.overlap, seed_error=self._seed_error(name, baseline, "test")
-            )
+            for name, error in errors.items()
+            if gains_nothing(losses, name, baseline, overlap=self.overlap, seed_error=error)
         )
 
     @property
