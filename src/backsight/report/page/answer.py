@@ -140,7 +140,7 @@ def _networks(stored: Stored) -> Answer | None:
     parts = [f"{phrase}: {_list(by_verdict[verdict])}" for verdict, phrase in phrases.items() if by_verdict[verdict]]
     if all(e.get("no_gain") for e in networks):
         return Answer(question, "No", f"The test days show that none gains 1 % over {simple}; {'; '.join(parts)}.")
-    because = f"None is shown to be better on the test days than {simple}; {'; '.join(parts)}.{_would_show(stored)}"
+    because = f"On the test days none is shown to beat {simple}; {'; '.join(parts)}.{_would_show(stored)}"
     return Answer(question, "Not shown", because)
 
 
