@@ -519,6 +519,16 @@ def test_next_steps_of_every_series(found):
         found.predict(stack([make_toy(), make_toy(3)], ["s0", "s1"]), entry="ridge_4")
 
 
+def test_a_series_is_forecast_alike_whoever_stands_beside_it(found):
+    """Alone, too: what its model learnt in a unit that all shared is brought back to its own."""
+    few = found.series.without(["s0", "s2"])
+    for entry in found.leaderboard["entry"]:
+        rows = found.predict(entry=entry)
+        among = rows[rows["series"] == "s1"].drop(columns="series").reset_index(drop=True)
+        alone = found.predict(few, entry=entry).drop(columns="series")
+        pd.testing.assert_frame_equal(alone, among, rtol=1e-6)
+
+
 # Reading
 
 
