@@ -212,17 +212,30 @@ def score(rows: pd.DataFrame, level: float, names: tuple[str, str] = FIXED) -> C
     """
     lower, upper = (rows[name].to_numpy(dtype=np.float64) for name in names)
     actual = rows["actual"].to_numpy(dtype=np.float64)
-    held = (lower <= actual) & (actual <= upper)
+    held = pd.Series((lower <= actual) & (actual <= upper), rows["origin"])
+    by_origin = held.groupby(level=0).mean().to_numpy(dtype=np.float64)
+    overlap = max(_overlap(of_lead) for _, of_lead in rows.sort_values("time", kind="stable").groupby("lead"))
+    return coverage_of(actual, lower, upper, level, share_error(by_origin, overlap))
+
+
+def coverage_of(
+    actual: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], level: float, error: float
+) -> Coverage:
+    """How intervals did.
+
+    Args:
+        actual, lower, upper: of equal shape, in one unit.
+        level: that they were made for.
+        error: see `Coverage`.
+    """
     outside = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
     width = upper - lower
-    by_origin = pd.Series(held, rows["origin"]).groupby(level=0).mean().to_numpy(dtype=np.float64)
-    overlap = max(_overlap(of_lead) for _, of_lead in rows.sort_values("time", kind="stable").groupby("lead"))
     return Coverage(
-        coverage=float(held.mean()),
-        error=share_error(by_origin, overlap),
+        coverage=float(((lower <= actual) & (actual <= upper)).mean()),
+        error=error,
         width=float(width.mean()),
         score=float((width + 2 / (1 - level) * outside).mean()),
-        forecasts=len(rows),
+        forecasts=actual.size,
     )
 
 
