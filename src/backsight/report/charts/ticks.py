@@ -91,7 +91,7 @@ def log_axis(label: str, values: ArrayLike, *, least: float = 0.0) -> Axis:
 
     Args:
         label: what is measured.
-        values: all that is drawn; only what is above 0 can be.
+        values: all that is drawn; only what is above 1e-300 can be.
         least: below it nothing needs to be seen.
 
     >>> [tick.text for tick in log_axis("slope", [0.003, 2.0]).ticks]
@@ -102,7 +102,7 @@ def log_axis(label: str, values: ArrayLike, *, least: float = 0.0) -> Axis:
     0.01
     """
     drawn = finite(values)
-    drawn = drawn[drawn > 0]
+    drawn = drawn[drawn > 1e-300]
     low, high = (float(drawn.min()), float(drawn.max())) if drawn.size else (0.1, 1.0)
     low, high = max(low, least), max(high, least)
     if ceil(log10(low)) >= floor(log10(high)):  # fewer than two powers between: from one below to one above
