@@ -142,16 +142,12 @@ def gains_nothing(
 ) -> bool:
     """Whether it is shown that an entry's error is not lower than another's by `NEGLIGIBLE` of that, or more.
 
-    To be tied shows no such thing: perhaps the exam was too short to tell. Here the test of `paired_test` must find
-    the entry worse than the benchmark's error less that share, and other seeds must not undo it. Each of many entries
-    may be asked by itself: that *none* of them gains is said only where all have passed, and all of them wrongly is no
-    likelier than one.
+    A tie shows no such thing. Here the test of `paired_test` must find the entry worse than the benchmark's error less
+    that share, and other seeds must not undo it. That *none* of many gains is said where all have passed, each by itself.
 
     Args:
-        losses: one row a window in time order, one column an entry.
-        name, benchmark: columns of it.
-        overlap: windows that share a target row.
-        seed_error: standard error of the difference between the errors, over seeds.
+        losses, overlap, seed_error: as in `paired_test`.
+        name, benchmark: columns of the losses.
 
     Source: Berger 1982, Technometrics 24, 295-300 (intersection-union tests).
 
@@ -161,13 +157,12 @@ def gains_nothing(
     (False, True, True)
     """
     a, b = (losses[column].to_numpy(dtype=np.float64) for column in (name, benchmark))
-    bar = (1 - NEGLIGIBLE) ** 2 * b
-    gap, windows = a - bar, len(losses)
-    if windows < 3 or np.ptp(gap) <= 1e-9 * np.abs(gap).max():  # no variance to test against
+    gap = a - (1 - NEGLIGIBLE) ** 2 * b
+    if len(gap) < 3 or np.ptp(gap) <= 1e-9 * np.abs(gap).max():  # no variance to test against
         return False
     p, standard_error = _diebold_mariano(gap, overlap)
-    further = sqrt(a.mean()) - sqrt(bar.mean()) > 2 * seed_error
-    return further and p < LEVEL and _enough(windows, _effective(gap, standard_error), overlap)
+    further = sqrt(a.mean()) - (1 - NEGLIGIBLE) * sqrt(b.mean()) > 2 * seed_error
+    return further and p < LEVEL and _enough(len(gap), _effective(gap, standard_error), overlap)
 
 
 def _effective(gap: Losses, standard_error: float) -> float:
@@ -372,7 +367,7 @@ def _interval(a: Losses, b: Losses, overlap: int, seed: int) -> tuple[float, flo
     return float(low[0]), float(high[0])
 
 
-#: Windows from whose correlations no length of blocks can be told: arch needs as many lags, and fails without them.
+#: Windows from which no length of blocks can be told: arch needs as many lags.
 FEWEST = 8
 
 
@@ -380,8 +375,7 @@ def _block_length(gaps: Losses, overlap: int) -> int:
     """Mean length of the blocks that a bootstrap draws: what half of the columns ask for, and `overlap` at least."""
     from arch.bootstrap import optimal_block_length
 
-    # arch's estimate fails on fewer than 8; such exams are too short for any claim.
-    varying = gaps[:, np.ptp(gaps, axis=0) > 0] if len(gaps) >= 8 else gaps[:, :0]
+    varying = gaps[:, np.ptp(gaps, axis=0) > 0] if len(gaps) >= FEWEST else gaps[:, :0]
     with np.errstate(divide="ignore", invalid="ignore"):  # in very short exams; what is no number is left out below
         enough = varying.shape[1] and len(gaps) > FEWEST
         lengths = optimal_block_length(varying)["stationary"].to_numpy() if enough else np.ones(1)

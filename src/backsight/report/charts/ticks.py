@@ -105,9 +105,10 @@ def log_axis(label: str, values: ArrayLike, *, least: float = 0.0) -> Axis:
     drawn = drawn[drawn > 1e-300]
     low, high = (float(drawn.min()), float(drawn.max())) if drawn.size else (0.1, 1.0)
     low, high = max(low, least), max(high, least)
-    if ceil(log10(low)) >= floor(log10(high)):  # fewer than two powers between: from one below to one above
-        low, high = 10.0 ** floor(log10(low)), 10.0 ** (floor(log10(low)) + max(1, ceil(log10(high / low))))
     first, last = ceil(log10(low) - 1e-9), floor(log10(high) + 1e-9)
+    if first >= last:  # fewer than two powers between: from one below to one above
+        first, last = floor(log10(low)), max(ceil(log10(high)), floor(log10(low)) + 1)
+        low, high = 10.0**first, 10.0**last
     apart = max(1, ceil((last - first) / 6))
     ticks = tuple(Tick(10.0**power, f"{10.0**power:g}") for power in range(last, first - 1, -apart))[::-1]
     return Axis(label, low, high, ticks, "log")
