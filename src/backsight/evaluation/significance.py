@@ -143,7 +143,7 @@ def gains_nothing(
     """Whether it is shown that an entry's error is not lower than another's by `NEGLIGIBLE` of that, or more.
 
     A tie shows no such thing. Here the test of `paired_test` must find the entry worse than the benchmark's error less
-    that share, and other seeds must not undo it. That *none* of many gains is said where all have passed, each by itself.
+    that share, and other seeds must not undo it. That *none* of many gains is said where all have passed, each alone.
 
     Args:
         losses, overlap, seed_error: as in `paired_test`.
