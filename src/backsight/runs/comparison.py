@@ -169,7 +169,7 @@ class Comparison:
             entry: its name, or that of the ensemble of its seeds; the recommended one without it.
 
         Raises:
-            RecipeError: no such entry, or it is a function of yours.
+            RecipeError: no such entry, or it is a model of yours.
         """
         members = self.members(entry or self.recommended)
         return model_file.make_model(self.study, members, self.forecasts, self.leaderboard)
@@ -182,7 +182,7 @@ class Comparison:
             entry: its name; the recommended one without it.
 
         Raises:
-            RecipeError: no such entry, or it is a function of yours.
+            RecipeError: no such entry, or it is a model of yours.
             ModelFileError: it failed: its weights or its forecasts are not finite.
             SettingError: the file can't be written.
 

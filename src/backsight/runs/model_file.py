@@ -130,7 +130,7 @@ class Model:
         """Write one file to `path`, a zip, whole or not at all; `load_model` reads it again to the bit.
 
         Raises:
-            RecipeError: it is a function of yours.
+            RecipeError: it is a model of yours.
             ModelFileError: its numbers are not finite, or too many.
             SettingError: the file can't be written.
         """
@@ -148,7 +148,7 @@ def make_model(study: Study, fitted: Sequence[Fitted], forecasts: Forecasts, lea
         leaderboard: of the comparison.
 
     Raises:
-        RecipeError: it is a function of yours, which no file can hold.
+        RecipeError: it is a model of yours, which no file can hold.
         SettingError: it is of many series.
     """
     entry, exam, series = fitted[0].entry, study.one_exam, one_series(study.series)
@@ -216,7 +216,7 @@ def check_can_be_saved(study: Study, entry: str | None) -> None:
 
     Raises:
         SettingError: there is no such entry, or there are many series.
-        RecipeError: it is a function of yours, or might be.
+        RecipeError: it is a model of yours, or might be.
     """
     one_series(study.series)
     recipes = {one.name: one.recipe for one in study.entries}
@@ -224,8 +224,7 @@ def check_can_be_saved(study: Study, entry: str | None) -> None:
         own = [name for name, recipe in recipes.items() if not storable(recipe)]
         if own:
             raise RecipeError(
-                f"{own[0]} might be recommended, and is a function of yours, which no file holds. "
-                f"Name the entry to save."
+                f"{own[0]} might be recommended, and is a model of yours, which no file holds. Name the entry to save."
             )
     elif base_entry(entry) not in recipes:
         raise SettingError(f"There is no entry {entry!r} to save. The entries are {', '.join(recipes)}.")

@@ -11,7 +11,7 @@ from typing import Any
 from backsight.errors import DataError, RecipeError, SettingError, WindowError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.panel_exam import PanelExam, target_scales
-from backsight.models.own import Own, load_own
+from backsight.models.own import Own, code_of, load_own
 from backsight.models.recipe import Recipe
 from backsight.models.recursive import Recursive
 from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json, storable
@@ -267,7 +267,7 @@ def _choose(records: list[Record], names: Collection[str] | None, folder: Path, 
     own = [record for record in chosen if _is_own(record)]
     if own and not functions:
         raise RecipeError(
-            f"{own[0]['name']} is a function of yours, which the run in {folder} can't hold. Name it, and the data."
+            f"{own[0]['name']} is a model of yours, which the run in {folder} can't hold. Name it, and the data."
         )
     if not chosen:
         raise SettingError(f"The run in {folder} has no entry that can be fitted again.")
@@ -289,12 +289,13 @@ def _entry_record(entry: Entry) -> Record:
 
 
 def _recipe_record(recipe: Recipe) -> Record:
-    """The recipe as plain values; of a function of the user's, what it is called and what its code was."""
+    """The recipe as plain values; of one of the user's own, what it is called and what its code was."""
     if storable(recipe):
         return recipe_to_json(recipe)
-    assert isinstance(recipe.core, Own)
+    own = recipe.core
     wrapped = {"recursive": True} if isinstance(recipe, Recursive) else {}
-    return {"function": recipe.core.name, "code": recipe.core.code, **wrapped}
+    code = own.code if isinstance(own, Own) else code_of(type(own))
+    return {"function": recipe_name(own), "code": code, **wrapped}
 
 
 def _entry(record: Record) -> Entry:

@@ -20,7 +20,7 @@ from backsight.models.network import Network
 from backsight.models.recipe import Recipe
 from backsight.models.recurrent import Recurrent
 from backsight.models.recursive import Recursive
-from backsight.models.registry import as_recipe, given_settings, recipe_name, split_models, with_settings
+from backsight.models.registry import as_recipe, given_settings, recipe_name, split_models, storable, with_settings
 from backsight.models.ridge import PENALTIES, Ridge
 from backsight.models.transformer import Transformer
 from backsight.models.trees import BoostedTrees
@@ -119,7 +119,7 @@ def make_candidates(
 
 def _candidate(recipe: Recipe, kept: frozenset[str], lookbacks: Sequence[int], plan: Plan) -> Candidate:
     name = recipe_name(recipe)
-    space = {setting: choices for setting, choices in SPACES[recipe.family](recipe).items() if setting not in kept}
+    space = {setting: choices for setting, choices in _space(recipe).items() if setting not in kept}
     start = {setting: _own_value(recipe.core, setting) for setting in space}
     if isinstance(recipe.core, Network):
         space["learning_rate"] = _real(3e-4, 3e-2, plan.learning_rate, log=True)
@@ -203,7 +203,12 @@ def _transformer(recipe: Transformer) -> Space:
 
 
 def _recursive(recipe: Recursive) -> Space:
-    return SPACES[recipe.base.family](recipe.base)
+    return _space(recipe.base)
+
+
+def _space(recipe: Recipe) -> Space:
+    """What can be chosen of a recipe's settings; of one of the user's own, nothing but lookback and plan."""
+    return SPACES[recipe.family](recipe) if storable(recipe) else _nothing(recipe)
 
 
 #: The space of every family, as a function of the untuned model. A family that is missing here fails a test.
@@ -219,7 +224,6 @@ SPACES: Mapping[str, Callable[[Any], Space]] = {
     "attention": _recurrent,
     "transformer": _transformer,
     "recursive": _recursive,
-    "own": _nothing,  # of the user's own function only lookback and plan can be chosen
 }
 
 
