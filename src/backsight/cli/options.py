@@ -63,6 +63,11 @@ class BackendOptions:
 Time = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")]
 TimeFormat = Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")]
 Encoding = Annotated[str, typer.Option(help="Of a CSV file.")]
+Decimal = Annotated[str, typer.Option(metavar="SIGN", help="Before the decimals of numbers in a CSV file: . or ,")]
+Thousands = Annotated[
+    str | None,
+    typer.Option(metavar="SIGN", help="Between groups of three digits there, where one may stand, such as , or . or '"),
+]
 OnDuplicate = Annotated[
     Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
 ]
@@ -78,6 +83,8 @@ class ReadingOptions:
     time: Time = None
     time_format: TimeFormat = None
     encoding: Encoding = "utf-8"
+    decimal: Decimal = "."
+    thousands: Thousands = None
     on_duplicate: OnDuplicate = "error"
     on_missing: OnMissing = "error"
 
@@ -103,6 +110,8 @@ class DataOptions:
     time: Time = None
     time_format: TimeFormat = None
     encoding: Encoding = "utf-8"
+    decimal: Decimal = "."
+    thousands: Thousands = None
     on_duplicate: OnDuplicate = "error"
     on_missing: OnMissing = "error"
 
