@@ -102,7 +102,11 @@ class DataOptions:
     target: Annotated[str | None, typer.Option(help="The column to forecast.")] = None
     features: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB ...", help="Columns to read, such as 'BASEL_*'; all of them without it."),
+        typer.Option(
+            metavar="GLOB ...",
+            help="Columns to read, such as 'BASEL_*'; all of them without it. The target's own past is read only "
+            "if it is named too.",
+        ),
     ] = None
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Leave out earlier rows.")] = None
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Leave out later rows.")] = None

@@ -39,6 +39,7 @@ def exam_sentences(exam: Record) -> list[str]:
     return [
         f"All {len(exam['entries'])} entries were examined on the same {show_days(exam)}; they were ranked on "
         f"{show_validation(exam)}. {show_openings(exam)}",
+        *inputs_sentences(exam),
         *series_sentences(exam),
         *_tied_for_best(exam, entries, unit),
         *picks_sentences(exam["picks"], unit),
@@ -51,6 +52,25 @@ def exam_sentences(exam: Record) -> list[str]:
         *_descents(exam["entries"], unit),
         *([f"Failed, with a forecast that is no number: {', '.join(failed)}."] if failed else []),
         *lost_sentences(exam["lost"]),
+    ]
+
+
+def inputs_sentences(exam: Record) -> list[str]:
+    """That the target's own past is not read, if it is not: features were named, and it was not among them.
+
+    >>> print(*inputs_sentences({"target": "units", "inputs": ["price"]}))
+    The own past of units is not among the inputs: models with a window read only price. Add it with --features
+    price,units (in Python, features=).
+    >>> inputs_sentences({"target": "units", "inputs": ["price", "units"]})
+    []
+    """
+    target, inputs = exam["target"], exam.get("inputs")
+    if not inputs or target in inputs:
+        return []
+    named = f"--features {','.join([*inputs, target])}" if len(inputs) <= MOST_NAMES else f"{target} among --features"
+    return [
+        f"The own past of {target} is not among the inputs: models with a window read only {_list(inputs)}. Add it "
+        f"with {named} (in Python, features=)."
     ]
 
 
