@@ -263,9 +263,9 @@ class TrainingOptions:
         Raises:
             SettingError: a number outside its range.
         """
-        from backsight.training.plan import make_plan
+        from backsight.training.plan import Plan
 
-        return make_plan(
+        return Plan(
             batch_size=self.batch_size,
             epochs=self.epochs,
             learning_rate=self.learning_rate,

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from backsight.models.frozen import Frozen, Specs, floats, take_counts
-from backsight.models.recipe import STRICT, Count, Forecaster, OnEpoch, Recipe, ignore
+from backsight.models.recipe import Count, Forecaster, OnEpoch, Recipe, ignore
 from backsight.series.frequency import times_after
+from backsight.settings import STRICT
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.calendar import year_phase

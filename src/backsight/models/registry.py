@@ -127,10 +127,7 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     if unknown:
         has = f"its settings are {', '.join(known)}" if known else "it has none"
         raise RecipeError(f"Model {recipe.family} has no setting {unknown[0]!r}; {has}.")
-    try:
-        return type(recipe)(**{**asdict(recipe), **settings}) if settings else recipe  # type: ignore[call-overload]
-    except ValidationError as error:
-        raise RecipeError(f"Model {recipe.family}: {explain_validation(error)}") from error
+    return type(recipe)(**{**asdict(recipe), **settings}) if settings else recipe  # type: ignore[call-overload]
 
 
 def recipe_name(recipe: Recipe) -> str:

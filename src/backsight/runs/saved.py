@@ -24,7 +24,7 @@ from backsight.series.columns import require_column
 from backsight.series.panel import Panel
 from backsight.series.series import Series, day
 from backsight.series.source import Source, column_fingerprints, fingerprint
-from backsight.training.plan import make_plan
+from backsight.training.plan import plan_from_json
 from backsight.windows.split import Split
 
 #: The file of a run that holds its study.
@@ -137,7 +137,7 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
     chosen = _choose(record["entries"], entries, folder, functions)
     for column in {column for entry in chosen for column in entry.features}:
         require_column(column, series.columns)
-    plan, scale = make_plan(**record["plan"]), record["scale"]
+    plan, scale = plan_from_json(record["plan"]), record["scale"]
     _check_splits(of_exam, len(series.ids) if isinstance(series, Panel) else None, folder)
     if isinstance(series, Panel):
         of_many = _panel_exam(series, of_exam)
@@ -301,7 +301,7 @@ def _recipe_record(recipe: Recipe) -> Record:
 def _entry(record: Record) -> Entry:
     values = {f.name: record[f.name] for f in fields(Entry)}
     recipe = _own(record["recipe"]) if _is_own(record) else recipe_from_json(record["recipe"])
-    plan = None if record["plan"] is None else make_plan(**record["plan"])
+    plan = None if record["plan"] is None else plan_from_json(record["plan"])
     return Entry(**{**values, "recipe": recipe, "features": tuple(record["features"]), "plan": plan})
 
 

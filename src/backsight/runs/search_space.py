@@ -24,7 +24,7 @@ from backsight.models.registry import as_recipe, given_settings, recipe_name, sp
 from backsight.models.ridge import PENALTIES, Ridge
 from backsight.models.transformer import Transformer
 from backsight.models.trees import BoostedTrees
-from backsight.training.plan import Plan, make_plan
+from backsight.training.plan import Plan
 
 Space = dict[str, BaseDistribution]
 Values = dict[str, Any]
@@ -72,7 +72,7 @@ class Candidate:
         changed = self.changed(values)
         plan = self.plan
         if isinstance(self.recipe.core, Network):
-            plan = make_plan(**{**asdict(plan), **{name: changed.pop(name) for name in PLAN if name in changed}})
+            plan = Plan(**{**asdict(plan), **{name: changed.pop(name) for name in PLAN if name in changed}})
         if isinstance(self.recipe.core, Dense) and "units" in changed:
             changed["layers"] = None  # the shape says how many
         return Configuration(with_settings(self.recipe, changed), plan, values.get("lookback", 1))
