@@ -48,7 +48,7 @@ def exam_sentences(exam: Record) -> list[str]:
         *leads_sentences(exam, unit),
         *_intervals(exam, entries, unit),
         *_lookbacks(exam, unit),
-        *_parrots(entries),
+        *_parrots(entries, unit),
         *_descents(exam["entries"], unit),
         *([f"Failed, with a forecast that is no number: {', '.join(failed)}."] if failed else []),
         *lost_sentences(exam["lost"]),
@@ -253,16 +253,22 @@ def _list(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= MOST_NAMES else f"{', '.join(names[:6])} and {len(names) - 6} more"
 
 
-def _parrots(entries: list[Record]) -> list[str]:
+def _parrots(entries: list[Record], unit: str) -> list[str]:
     found = [e for e in entries if e["parrot"] and e["parrot"]["repeats"] and e["reads_window"] and not e["ensemble"]]
     if not found:
         return []
-    shown = [f"{e['name']} ({e['parrot']['yesterday']:.2f} against {e['parrot']['today']:.2f})" for e in found]
     return [
-        "Warning: on validation these forecasts follow the last known value more closely than what they forecast "
-        f"(correlations), and do no better than that value itself: {_list(shown)}. Such models repeat what they last "
-        "saw."
+        "Warning: on the test days these forecasts follow the last known value more closely than what they forecast "
+        "(correlations), and no paired test finds them better than that value itself: "
+        f"{_list([_show_parrot(e, unit) for e in found])}. Nothing shows that they know more than what they last saw."
     ]
+
+
+def _show_parrot(entry: Record, unit: str) -> str:
+    parrot = entry["parrot"]
+    gain = parrot.get("difference")
+    beside = "" if gain is None else f"; RMSE {gain:+.3f}{unit} beside it, {show_p(parrot['p'])}"
+    return f"{entry['name']} ({parrot['yesterday']:.2f} against {parrot['today']:.2f}{beside})"
 
 
 def _reproduction(record: Record) -> list[str]:

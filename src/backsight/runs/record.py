@@ -304,7 +304,12 @@ def paired_record(found: Paired, judge: Judge | None = None) -> Record:
 
 
 def _parrot_record(parrot: Parrot) -> Record:
-    return {"yesterday": parrot.yesterday, "today": parrot.today, "repeats": parrot.repeats}
+    return {
+        "yesterday": parrot.yesterday,
+        "today": parrot.today,
+        "repeats": parrot.repeats,
+        **{name: _plain([getattr(parrot.gain, name)])[0] for name in ("difference", "p")},
+    }
 
 
 def _no_training(members: Sequence[Fitted]) -> Record:
