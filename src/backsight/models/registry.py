@@ -14,6 +14,7 @@ from backsight.errors import RecipeError, explain_validation
 from backsight.models.attention import Attention
 from backsight.models.climatology import Climatology
 from backsight.models.convolution import Convolution
+from backsight.models.damped import DampedPersistence
 from backsight.models.dense import Dense
 from backsight.models.own import Own, load_own
 from backsight.models.persistence import Persistence, SeasonalPersistence
@@ -29,6 +30,7 @@ RECIPES: Mapping[str, Recipe] = {
     "persistence": Persistence(),
     "seasonal": SeasonalPersistence(),
     "climatology": Climatology(),
+    "damped_persistence": DampedPersistence(),
     "ridge": Ridge(),
     "trees": BoostedTrees(),
     "dense": Dense(),

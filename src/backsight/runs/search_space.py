@@ -15,6 +15,7 @@ from backsight.errors import RecipeError, SettingError
 from backsight.models.attention import Attention
 from backsight.models.climatology import Climatology
 from backsight.models.convolution import Convolution
+from backsight.models.damped import DampedPersistence
 from backsight.models.dense import Dense
 from backsight.models.network import Network
 from backsight.models.recipe import Recipe
@@ -145,7 +146,7 @@ def _nothing(_: Recipe) -> Space:
     return {}
 
 
-def _climatology(recipe: Climatology) -> Space:
+def _climatology(recipe: Climatology | DampedPersistence) -> Space:
     return {"harmonics": _whole(1, 6, recipe.harmonics)}
 
 
@@ -216,6 +217,7 @@ SPACES: Mapping[str, Callable[[Any], Space]] = {
     "persistence": _nothing,
     "seasonal_persistence": _nothing,
     "climatology": _climatology,
+    "damped_persistence": _climatology,
     "ridge": _ridge,
     "trees": _trees,
     "dense": _dense,
