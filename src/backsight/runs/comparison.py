@@ -82,7 +82,12 @@ class Comparison:
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """Tie groups, and entries in each by mean validation RMSE over seeds; see `evaluation.judge`."""
+        """One row an entry: tie groups first, and entries in each by mean validation RMSE over seeds.
+
+        So an entry may stand above one with a lower error: that one is shown to be worse than the best, and of the
+        other, which errs less evenly, it can't be shown. `sort_values("val_rmse")` orders by the error alone. The
+        columns: see `Judge.leaderboard`.
+        """
         return self.judge.leaderboard
 
     @property
