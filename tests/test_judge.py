@@ -162,6 +162,18 @@ def test_a_parrot_is_told_from_a_forecaster(seed):
     assert not repeats(white_noise(STEPS, seed), np.zeros(STEPS))
 
 
+@pytest.mark.parametrize("copies_on", ["validation", "test"])
+def test_parrots_are_looked_for_on_the_days_of_the_verdicts(copies_on):
+    """What a verdict finds better than the last value is not warned of, whatever it did on the days before."""
+    y = random_walk(STEPS, 0).column("y")
+    yesterday = np.roll(y, 1)
+    half = np.arange(STEPS) < STEPS // 2
+    predicted = np.where(half == (copies_on == "validation"), yesterday, yesterday + 0.5 * (y - yesterday))
+    judge = Judge(exam(y, x=predicted, persistence=yesterday), floors=["persistence"], simple=["persistence"])
+    assert judge.parrots["x"].repeats is (copies_on == "test")
+    assert (judge.verdicts["x"].label == "no better") is (copies_on == "test")
+
+
 def test_sentences_of_pairs_fit_what_they_tell(actual):
     """The same forecasts, a constant gap, a difference that seeds could undo, too few windows."""
 

@@ -71,7 +71,7 @@ def test_functions_are_not_read_from_files(tmp_path, source):
     study = make_study(source.load(), "y", models=[own, "ridge"], lookback=[2], baselines=False)
     folder = keep(tmp_path, study, source)
     assert [e.name for e in read_study(folder).entries] == ["ridge_2"]
-    with pytest.raises(RecipeError, match="function of yours"):
+    with pytest.raises(RecipeError, match="model of yours"):
         read_study(folder, ["own_2"])
 
 

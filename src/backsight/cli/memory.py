@@ -207,10 +207,10 @@ def memory_test(
     from backsight.report.memory_files import memory_test_files
     from backsight.report.memory_text import memory_test_heading, memory_test_sentences, memory_test_table
     from backsight.runs.memory_test import memory_test as run_test
-    from backsight.training.plan import make_plan
+    from backsight.training.plan import Plan
 
     console = results_console(json)
-    plan = make_plan(epochs=epochs, learning_rate=learning_rate, patience=patience)
+    plan = Plan(epochs=epochs, learning_rate=learning_rate, patience=patience)
     counts = parse_counts("--lags", lags)
     with own_output_aside(json), progress_bar() as progress:
         found = run_test(

@@ -177,11 +177,15 @@ class Judge:
 
     @cached_property
     def parrots(self) -> Mapping[str, Parrot]:
-        """How closely the forecasts of each entry follow the last known value, on validation; of one series only."""
+        """How closely the forecasts of each entry follow the last known value, on test; of one series only.
+
+        On the days of the verdicts, so that no forecast is called a parrot that a verdict has found better than the
+        last value. Empty while the test days are sealed.
+        """
         if isinstance(self.forecasts, PanelForecasts):
             return {}
         known = self.forecasts.drop_duplicates("time").set_index("time")["actual"]
-        rows = self.forecasts[self.forecasts["part"] == "validation"]
+        rows = self.forecasts[self.forecasts["part"] == "test"]
         found = (
             (str(name), find_parrot(of_entry, known, overlap=self.overlap))
             for name, of_entry in rows.groupby("entry", sort=False)

@@ -88,10 +88,10 @@ class Parrot:
 
     @property
     def repeats(self) -> bool:
-        """Whether they follow the past more closely than what they forecast, and no gain over repeating it is shown.
+        """Whether they follow the past more closely than what they forecast, and no test finds them better than it.
 
-        The first alone says little: the best possible forecast of an autoregressive series follows yesterday
-        perfectly, and today not.
+        It may be chance that no test does, where windows are few; `gain` says how large it is. The first alone says
+        little: the best possible forecast of an autoregressive series follows yesterday perfectly, and today not.
         """
         return self.yesterday > self.today and not (self.gain.differ and self.gain.difference < 0)
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from backsight.report.intervals import curve_intervals, interval_sentences
 from backsight.report.sentences import (
+    inputs_sentences,
     lost_sentences,
     pair_sentence,
     picks_sentences,
@@ -50,6 +51,7 @@ def lookback_sentences(record: Record) -> list[str]:
     return [
         f"{models} at {len(lookbacks)} lookbacks, {lookbacks[0]} to {lookbacks[-1]} steps, were examined on the same "
         f"{show_days(exam)}; lookbacks were chosen on {show_validation(exam)}. {show_openings(exam)}",
+        *inputs_sentences(exam),
         *series_sentences(exam),
         *_overall(record, unit),
         *[_of_model(curve, unit) for curve in curves],

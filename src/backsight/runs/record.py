@@ -44,7 +44,8 @@ def comparison_record(comparison: Comparison) -> Record:
 def exam_record(comparison: Comparison) -> Record:
     """The exam as plain values: target, unit, days, entries in the order of the leaderboard, and what differs.
 
-    `first`, `last` and `days` are those of the test part. In an entry, `seeds`, `val_rmse`, `test_rmse` and the
+    `first`, `last` and `days` are those of the test part; `inputs` the columns that models with a window read. In an
+    entry, `seeds`, `val_rmse`, `test_rmse` and the
     like, `epochs` and `seconds` hold one value a seed; a model without randomness, and an ensemble, has one. An
     error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are
     the paired tests on the test days that were asked, adjusted together; see `evaluation.significance.Paired`.
@@ -179,11 +180,13 @@ def lookback_record(found: Lookbacks) -> Record:
 
 
 def _asked_record(comparison: Comparison, judge: Judge) -> Record:
-    """What was asked on which days, and the simple models that others are measured by."""
+    """What was asked on which days, of which columns, and the simple models that others are measured by."""
     exam, openings = comparison.exam, comparison.openings
     exams, series = comparison.study.exams, comparison.series
+    readers = [entry for entry in comparison.study.entries if entry.recipe.reads_window]
     return {
         "target": exam.target,
+        "inputs": list(dict.fromkeys(name for entry in readers for name in entry.features)),
         "unit": "sd" if isinstance(exam, PanelExam) and len(exam.exams) > 1 else series.units.get(exam.target, ""),
         "horizon": exam.horizon,
         "stride": exam.stride,
@@ -319,7 +322,12 @@ def _verdict_record(judge: Judge, name: str) -> Record:
 
 
 def _parrot_record(parrot: Parrot) -> Record:
-    return {"yesterday": parrot.yesterday, "today": parrot.today, "repeats": parrot.repeats}
+    return {
+        "yesterday": parrot.yesterday,
+        "today": parrot.today,
+        "repeats": parrot.repeats,
+        **{name: _plain([getattr(parrot.gain, name)])[0] for name in ("difference", "p")},
+    }
 
 
 def _no_training(members: Sequence[Fitted]) -> Record:
