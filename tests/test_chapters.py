@@ -120,6 +120,27 @@ def test_notebooks_are_put_on_disk_and_never_over_a_learners_work(tmp_path, caps
     assert mine.read_bytes() == fresh and (folder / "notes.txt").read_text() == "keep"
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "--seeds 2", "--seeds 5", "--workers 1", "--json -", "--json lesson.json", "--out results", "--data seattle",
+    ],
+)  # fmt: skip
+def test_an_option_of_the_lessons_run_is_not_ignored_beside_notebooks(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lesson", "--notebooks", "course", "--force", *given.split()]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"Error: --notebooks writes the chapters and runs nothing, so {given.split()[0]} ")
+    assert said.err.count("\n") == 1 and not said.out and not any(tmp_path.iterdir())
+
+
+def test_every_option_beside_notebooks_that_does_nothing_is_named(tmp_path, capsys):
+    assert main(["lesson", "--seeds=1", "--notebooks", str(tmp_path / "course"), "--out", str(tmp_path / "x")]) == 2
+    assert "--seeds, --out would do nothing" in capsys.readouterr().err
+    assert main(["lesson", "--seeds", "1", "--force"]) == 2
+    assert "--notebooks" in capsys.readouterr().err
+
+
 def test_a_place_that_can_hold_no_notebooks(tmp_path, capsys):
     (tmp_path / "file").write_text("x")
     assert main(["lesson", "--notebooks", str(tmp_path / "file")]) == 2
