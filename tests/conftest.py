@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from backsight.evaluation.exam import Exam
 from backsight.series.catalogue import CATALOGUE, load, local_file
 from backsight.series.series import Series
 from backsight.windows.split import split_by_fractions
+from sharing import share_programs
 
 # A shell that starts something in the background lets it ignore Ctrl-C, and tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -46,6 +48,13 @@ def poisoned(series: Series, first: int, value: float = np.nan) -> Series:
     values = series.values.copy()
     values[first:] = value
     return replace(series, values=values)
+
+
+@pytest.fixture(autouse=True)
+def programs_for_all() -> Iterator[None]:
+    """What a test has compiled is at hand for every process of the tests that follow."""
+    yield
+    share_programs()
 
 
 @pytest.fixture

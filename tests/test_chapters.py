@@ -10,7 +10,7 @@ import pytest
 from backsight.cli.main import main
 from backsight.errors import DataError, SettingError
 from backsight.lesson.cells import SOLUTIONS, cut_cells
-from backsight.lesson.data import VARIABLE, choose_data
+from backsight.lesson.data import CHOICES, VARIABLE, choose_data
 from backsight.lesson.notebook import Chapter, as_notebook, chapters
 from chapter_runner import run_chapter
 
@@ -25,11 +25,18 @@ TOPICS = (
 
 
 @pytest.fixture
-def quiet(monkeypatch):
-    """Pictures that no screen shows, on the series that needs no network."""
+def data(request, monkeypatch):
+    """The series of the chapters; a test that asks for Basel can't run where that is not at hand."""
+    if request.param == "basel":
+        request.getfixturevalue("basel")
+    monkeypatch.setenv(VARIABLE, request.param)
+
+
+@pytest.fixture
+def quiet():
+    """Pictures that no screen shows."""
     import matplotlib.pyplot as plt
 
-    monkeypatch.setenv(VARIABLE, "seattle")
     backend = mpl.get_backend()
     plt.switch_backend("agg")
     yield
@@ -37,8 +44,9 @@ def quiet(monkeypatch):
     plt.switch_backend(backend)
 
 
+@pytest.mark.parametrize("data", CHOICES, indirect=True)
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
-def test_a_chapter_runs_from_top_to_bottom(chapter, quiet):
+def test_a_chapter_runs_from_top_to_bottom(chapter, data, quiet):
     assert sum(1 for _ in run_chapter(chapter)) == sum(cell.kind == "code" for cell in chapter.cells)
 
 
