@@ -30,6 +30,10 @@ os.environ["BACKSIGHT_STATE"] = ""
 # Nor leave runs behind, but where they say so.
 os.environ["BACKSIGHT_RUNS"] = ""
 
+#: For XLA, where something of Keras's runs once beside ours: without optimisation, and without the emitters of fused
+#: loops, which take the larger part of the time to compile.
+IN_A_HURRY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+
 #: Shapes that every test of a network shares, so that its program is compiled once a process.
 STEPS, LOOKBACK, HORIZON = 150, 4, 2
 
