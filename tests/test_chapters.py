@@ -174,6 +174,8 @@ def test_data_of_the_chapters(monkeypatch, basel):
     monkeypatch.setenv(VARIABLE, "basel")
     series, target = choose_data()
     assert (len(series.columns), target) == (9, "BASEL_sunshine")
+    # What chapters 10 and 17 say of the whole table.
+    assert (len(basel.columns), sum(c.endswith("_temp_mean") for c in basel.columns)) == (89, 11)
     assert choose_data("seattle")[0].name == "seattle"
     monkeypatch.setenv(VARIABLE, "moon")
     with pytest.raises(SettingError, match="seattle or basel"):
@@ -181,9 +183,14 @@ def test_data_of_the_chapters(monkeypatch, basel):
 
 
 def test_figures_of_the_ten_seeds_are_those_of_the_page():
-    """Chapter 6 names two rows of docs/lesson.md."""
-    chapter = next(c.text for c in CHAPTERS if c.name == "06-stacking")
+    """Chapter 6 names two rows of docs/lesson.md, and what the page's exam says of their networks and of trees."""
+    chapter = " ".join(next(c.text for c in CHAPTERS if c.name == "06-stacking").split())
     page = (Path(__file__).parent.parent / "docs" / "lesson.md").read_text()
-    rows = {m[1]: m[2] for m in re.finditer(r"^(\w+) .* ([\d.]+ ± [\d.]+) ", page, re.MULTILINE)}
-    for row in ("RNN_30", "RNN_stacked_30"):
-        assert rows[row] in " ".join(chapter.split()), row
+    row = r"^(RNN\w*_30) .* ([\d.]+)  ([\d.]+ ± [\d.]+)  ([\d.]+) \.\. ([\d.]+)$"
+    found = {m[1]: m.groups()[1:] for m in re.finditer(row, page, re.MULTILINE)}
+    one, two = found["RNN_30"], found["RNN_stacked_30"]
+    for published, here, *_ in (one, two):
+        assert f"{published} h" in chapter and here in chapter
+    assert float(two[-1]) > float(one[-2]), "the ranges of their seeds overlap"
+    exam = {m[1]: float(m[2]) for m in re.finditer(r"^ [ \d]+ (\w+)  +.* ± [\d.]+  ([\d.]+) ± ", page, re.MULTILINE)}
+    assert exam["trees_3"] < min(exam["rnn_relu_30"], exam["rnn_stacked_30"])
