@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from backsight.errors import DatasetUnavailable
 from backsight.evaluation.exam import Exam
@@ -52,6 +53,18 @@ def poisoned(series: Series, first: int, value: float = np.nan) -> Series:
     values = series.values.copy()
     values[first:] = value
     return replace(series, values=values)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_blas_thread() -> Iterator[None]:
+    """There is a test process for each core already, and threads that wait for their turn there do so by spinning.
+
+    The processes that tests start are as a user's: what depends on the number of threads would differ between the two.
+    """
+    import scipy.linalg  # noqa: F401  which has a BLAS of its own
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(autouse=True)
