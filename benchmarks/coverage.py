@@ -8,6 +8,8 @@ Every series has 2,000 days: 1,600 to learn from, 200 whose errors make the inte
   skewed, heavy-tailed, and with a spread that has seasons.
 - *Shifts*: the same, normal, with a shift of all errors that begins with the test days or half-way through them.
 - *Models*: ridge on an AR(1), and on one whose mean shifts when the test days begin.
+- *Many series* in one model: of different spread (log-normal, 0.4), a fifth of whose variance is the same for all,
+  with few and with many validation days each; 200 test days, and a shift in all means.
 - *Basel*: ridge, trees, LSTM and LSTM with the quantile loss, on the nine columns; test year 2009, and five years.
 
 The script ends with an error if stationary coverage leaves 88 to 92 %, or coverage with updates is below 88 % after a
@@ -25,6 +27,8 @@ from numpy.typing import NDArray
 
 from backsight.evaluation.calibration import Arrival, calibrate_lead, follow
 from backsight.evaluation.intervals import ADAPTIVE, FIXED, score
+from backsight.evaluation.panel_forecasts import PanelForecasts, Sheet
+from backsight.evaluation.panel_intervals import examined_panel
 from backsight.runs.compare import compare
 from backsight.series.catalogue import load
 from backsight.series.generated import autoregressive
@@ -135,6 +139,52 @@ def models(series: int) -> bool:
     return all(kept)
 
 
+def many(repeats: int) -> bool:
+    """Table of panels of a hundred series; whether the figures are met.
+
+    Coverage is that of all forecasts of a panel, with its standard deviation over panels; the share is that of single
+    series, and the score is divided by their spread.
+    """
+    kept, count = [], 100
+    header("many series, one step ahead: validation days, shift", "series in 85 .. 95 %")
+    for windows, shift in ((12, 0), (25, 0), (100, 0), (100, 2)):
+        cells = []
+        for seed in range(repeats):
+            rng = np.random.default_rng(seed)
+            spread = np.exp(0.4 * rng.standard_normal(count))
+            own, shared = rng.standard_normal((windows + PART, count)), rng.standard_normal((windows + PART, 1))
+            errors = spread * (np.sqrt(0.8) * own + np.sqrt(0.2) * shared)
+            errors[windows:] += shift * spread
+            found = examined_panel(panel_of(errors, windows, spread), "m", LEVEL)
+            ways = [found.fixed, found.adaptive]
+            each = [((found.of_each(w) >= 0.85) & (found.of_each(w) <= 0.95)).mean() for w in ways]
+            scored = [found.score(w) for w in ways]
+            cells.append([(s.coverage, share, s.score) for s, share in zip(scored, each, strict=True)])
+        table = np.array(cells)
+        ways = [
+            f"{way[:, 0].mean():.1%} ± {way[:, 0].std():.1%} | {way[:, 1].mean():.0%} | {way[:, 2].mean():.2f}"
+            for way in table.transpose(1, 0, 2)
+        ]
+        print(f"| {windows}, {f'{shift} sd' if shift else 'none'} | {' | '.join(ways)} |", flush=True)
+        kept.append(0.88 <= table[:, 1, 0].mean() <= (1 if shift else 0.92))
+    return all(kept)
+
+
+def panel_of(errors: Errors, windows: int, spread: Errors) -> PanelForecasts:
+    """Forecasts of 0, whose actual values are these errors, shape (days, series); so many days are for validation."""
+    days = np.datetime64(BEGUN, "ns") + np.arange(len(errors)) * np.timedelta64(1, "D")
+    count, sheets = errors.shape[1], {}
+    for part, span in (("validation", range(windows)), ("test", range(windows, len(errors)))):
+        series = np.repeat(np.arange(count, dtype=np.int32), len(span))
+        turn = np.tile(np.arange(len(span), dtype=np.int32), count)
+        of_part = days[span.start : span.stop]
+        origin, time = np.tile(of_part - np.timedelta64(1, "D"), count), np.tile(of_part, count)
+        actual = errors[span.start : span.stop].T.reshape(-1, 1)
+        sheets[part] = Sheet(series, origin, turn, time[:, None], actual, spread[series])
+    nothing = {part: np.zeros_like(sheet.actual) for part, sheet in sheets.items()}
+    return PanelForecasts(tuple(map(str, range(count))), sheets, {("m", 0): nothing})
+
+
 def basel(seeds: int, folds: int) -> None:
     """Table of models on Basel: the test year, or several."""
     asked = {"features": ["BASEL_*"], "lookback": [3], "seeds": seeds, "calendar": True, "folds": folds}
@@ -173,7 +223,7 @@ def main() -> None:
     given = parser.parse_args()
     began = perf_counter()
     series, seeds = (20, 1) if given.quick else (given.series, 5)
-    kept = [simulated(series), models(series // 4)]
+    kept = [simulated(series), models(series // 4), many(max(series // 10, 2))]
     for folds in (1, 5):
         basel(seeds, folds)
     print(f"\n{perf_counter() - began:.0f} s")

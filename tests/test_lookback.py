@@ -226,7 +226,7 @@ def test_the_command_prints_writes_and_records(tmp_path, capsys):
     for text in ("Validation RMSE, degC", "Test RMSE, degC", "Seconds a fit", "How far back:", "rnn:"):
         assert text in printed
     names = {"run.json", "result.json", "lookback.csv", "forecasts.csv", "histories.csv", "report.html", "figures"}
-    names |= {"made.json", "ledger.jsonl", "ledger.jsonl.lock", "pieces", "unfinished"}
+    names |= {"intervals.csv", "coverage.csv", "made.json", "ledger.jsonl", "ledger.jsonl.lock", "pieces", "unfinished"}
     assert {p.name for p in (tmp_path / "out").iterdir() if not p.name.startswith(".")} == names
     record = json.loads((tmp_path / "r.json").read_text())
     assert (record["data"], record["interrupted"], record["exam"]["days"]) == ("seattle", False, 30)

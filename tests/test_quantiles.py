@@ -13,6 +13,7 @@ from backsight.evaluation.intervals import ADAPTIVE, centred, examined, score
 from backsight.evaluation.leaks import change_after_origin, poison_after_training, poison_after_validation
 from backsight.models.frozen import check_specs, specs_of
 from backsight.models.registry import as_recipe
+from backsight.report.intervals import exam_intervals
 from backsight.report.output import interval_files
 from backsight.report.sentences import exam_sentences
 from backsight.runs.compare import compare
@@ -331,7 +332,7 @@ def test_levels_that_are_no_share_are_refused():
 def test_the_files_hold_what_python_gives(tmp_path):
     found = compare(make_toy(300), "y", models=["ridge"], lookback=[2], horizon=3, seeds=1)
     record = exam_record(found)
-    for name, write in interval_files(record, found.forecasts).items():
+    for name, write in interval_files(exam_intervals(record), record["recommended"], found.forecasts).items():
         write(tmp_path / name)
     rows = pd.read_csv(tmp_path / "intervals.csv", parse_dates=["origin", "time"])
     assert set(rows.pop("entry")) == {record["recommended"]}

@@ -81,11 +81,11 @@ class ReadingOptions:
     on_duplicate: OnDuplicate = "error"
     on_missing: OnMissing = "error"
 
-    def source(self, data: str, columns: list[str]) -> "Source":
-        """Where these columns of a series come from. Others have not to be in order."""
+    def source(self, data: str, columns: list[str], id: str | None = None) -> "Source":
+        """Where these columns come from, of a series or of many that a column names. Others have not to be in order."""
         from backsight.series.source import Source
 
-        return Source(data, columns, **{f.name: getattr(self, f.name) for f in fields(self)})
+        return Source(data, columns, **{f.name: getattr(self, f.name) for f in fields(self)}, id=id)
 
 
 @dataclass(frozen=True)

@@ -234,13 +234,28 @@ def calibrate_lead(
             each other, so the ends move in smaller steps, by the cube root.
         narrowest: see `OfLead`; a share of the first interval's width without it.
     """
-    above = below if above is None else above
+    lower, upper = conformal_ends(below, below if above is None else above, levels)
+    least = NARROW * (upper[-1] - lower[-1]) if narrowest is None else narrowest
+    return OfLead(step_of(overlap), least, (Standing(until, len(below), lower, upper),))
+
+
+def conformal_ends(
+    below: NDArray[np.float64], above: NDArray[np.float64], levels: Sequence[float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Lower and upper ends of each level, from errors in any order; see `calibrate_lead`.
+
+    >>> conformal_ends(np.arange(-20.0, 21.0), np.arange(-20.0, 21.0), [0.9])
+    ((-19.0,), (19.0,))
+    """
     count = len(below)
     low, high = np.sort(below), np.sort(above)
     ranks = [min(ceil(round((count + 1) * (1 + level) / 2, 9)), count) for level in levels]
-    lower, upper = [float(low[count - rank]) for rank in ranks], [float(high[rank - 1]) for rank in ranks]
-    least = NARROW * (upper[-1] - lower[-1]) if narrowest is None else narrowest
-    return OfLead(STEP / overlap ** (1 / 3), least, (Standing(until, count, tuple(lower), tuple(upper)),))
+    return tuple(float(low[count - rank]) for rank in ranks), tuple(float(high[rank - 1]) for rank in ranks)
+
+
+def step_of(overlap: int) -> float:
+    """By how much of an interval's width an end moves, where so many forecasts overlap."""
+    return float(STEP / overlap ** (1 / 3))
 
 
 def errors_needed(level: float) -> int:
@@ -287,9 +302,8 @@ def _move(known: OfLead, levels: Sequence[float], now: Standing, then: Standing,
     """Both ends of every level after one more actual, judged by the interval that stood when it was forecast."""
     lower, upper = [], []
     for place, level in enumerate(levels):
-        share = (1 - level) / 2
         width = arrival.band + now.upper[place] - now.lower[place]
-        step = known.step * max(width, known.narrowest)
+        step, share = known.step * max(width, known.narrowest), (1 - level) / 2
         lower.append(now.lower[place] - step * ((arrival.below < then.lower[place]) - share))
         upper.append(now.upper[place] + step * ((arrival.above > then.upper[place]) - share))
     return Standing(arrival.time, now.count + 1, tuple(lower), tuple(upper))

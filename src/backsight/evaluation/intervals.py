@@ -200,6 +200,8 @@ class Coverage:
 def score(rows: pd.DataFrame, level: float, names: tuple[str, str] = FIXED) -> Coverage:
     """Score the intervals of some rows.
 
+    Those of several series that have one origin count as one in the standard error, for they depend on each other.
+
     Args:
         rows: origin, lead, time, actual, and the ends.
         level: that they were made for.
@@ -212,17 +214,31 @@ def score(rows: pd.DataFrame, level: float, names: tuple[str, str] = FIXED) -> C
     """
     lower, upper = (rows[name].to_numpy(dtype=np.float64) for name in names)
     actual = rows["actual"].to_numpy(dtype=np.float64)
-    held = (lower <= actual) & (actual <= upper)
+    held = pd.Series((lower <= actual) & (actual <= upper), rows["origin"])
+    by_origin = held.groupby(level=0).mean().to_numpy(dtype=np.float64)
+    once = rows.drop_duplicates(["origin", "lead"]).sort_values("time", kind="stable")
+    overlap = max(_overlap(of_lead) for _, of_lead in once.groupby("lead"))
+    return coverage_of(actual, lower, upper, level, share_error(by_origin, overlap))
+
+
+def coverage_of(
+    actual: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64], level: float, error: float
+) -> Coverage:
+    """How intervals did.
+
+    Args:
+        actual, lower, upper: of equal shape, in one unit.
+        level: that they were made for.
+        error: see `Coverage`.
+    """
     outside = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
     width = upper - lower
-    by_origin = pd.Series(held, rows["origin"]).groupby(level=0).mean().to_numpy(dtype=np.float64)
-    overlap = max(_overlap(of_lead) for _, of_lead in rows.sort_values("time", kind="stable").groupby("lead"))
     return Coverage(
-        coverage=float(held.mean()),
-        error=share_error(by_origin, overlap),
+        coverage=float(((lower <= actual) & (actual <= upper)).mean()),
+        error=error,
         width=float(width.mean()),
         score=float((width + 2 / (1 - level) * outside).mean()),
-        forecasts=len(rows),
+        forecasts=actual.size,
     )
 
 

@@ -60,9 +60,8 @@ class Judge:
 
     @cached_property
     def leads(self) -> Leads:
-        """Scores of each lead by itself; of many series there are none yet."""
-        forecasts = NO_FORECASTS if isinstance(self.forecasts, PanelForecasts) else self.forecasts
-        return Leads(forecasts, self.floors, self.overlap)
+        """Scores of each lead by itself."""
+        return Leads(self.forecasts, self.floors, self.overlap)
 
     @cached_property
     def leaderboard(self) -> pd.DataFrame:

@@ -9,9 +9,13 @@ import pandas as pd
 
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.exam import Part
-from backsight.evaluation.leaderboard import METRICS, PARTS
+from backsight.evaluation.leaderboard import METRICS, PARTS, seed_scores
 from backsight.evaluation.losses import window_losses
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, at_lead, horizon_of
 from backsight.evaluation.significance import Paired, paired_test, seed_error
+
+_KEYS = ["entry", "seed", "lead"]
+_ERRORS = [f"{part}_{metric}" for part in PARTS for metric in METRICS]
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,19 @@ class Leads:
     """The leads of an exam, each judged by itself.
 
     Attributes:
-        forecasts: see `evaluation.forecasts`; folds of a backtest are pooled.
+        forecasts: see `evaluation.forecasts`; folds of a backtest are pooled, and of many series errors are in sd.
         floors: entries that read no window (persistence, climatology).
         overlap: windows that share a target row; see `Exam.overlap`.
     """
 
-    forecasts: pd.DataFrame
+    forecasts: Forecasts
     floors: Collection[str] = ()
     overlap: int = 1
 
     @property
     def horizon(self) -> int:
         """How many leads there are; 1 where there is no forecast."""
-        return int(self.forecasts["lead"].max()) if len(self.forecasts) else 1
+        return horizon_of(self.forecasts)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -54,16 +58,11 @@ class Leads:
 
         Errors with a forecast missing are infinite; test columns are NaN where the test part has not been opened.
         """
-        error = (self.forecasts["predicted"] - self.forecasts["actual"]).where(np.isfinite, np.inf)
-        sizes = pd.DataFrame({"rmse": error**2, "mae": error.abs(), "bias": error})
-        keys = ["entry", "seed", "lead"]
-        table = self.forecasts[keys].drop_duplicates(ignore_index=True)
-        for short, part in PARTS.items():
-            rows = self.forecasts["part"] == part
-            means = sizes[rows].groupby([self.forecasts.loc[rows, key] for key in keys], sort=False).mean()
-            means["rmse"] **= 0.5
-            table = table.join(means.add_prefix(f"{short}_"), on=keys)
-        return table
+        if isinstance(self.forecasts, PanelForecasts):
+            leads = range(1, self.horizon + 1)
+            tables = [seed_scores(at_lead(self.forecasts, lead)).assign(lead=lead) for lead in leads]
+            return pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)[[*_KEYS, *_ERRORS]]
+        return _scores_of_rows(self.forecasts)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -72,8 +71,7 @@ class Leads:
         Columns: entry, lead; for validation (`val_`) and test (`test_`) rmse, mae, bias, and skill, the share of the
         reference's mean squared error that the entry saves; and reference, the model of that lead; see `references`.
         """
-        columns = [f"{part}_{metric}" for part in PARTS for metric in METRICS]
-        means = self.scores.groupby(["entry", "lead"], sort=False)[columns].mean().reset_index()
+        means = self.scores.groupby(["entry", "lead"], sort=False)[_ERRORS].mean().reset_index()
         means["reference"] = means["lead"].map(self.references).astype(object)
         of_reference = means.set_index(["entry", "lead"])
         for place, part in ((4, "val"), (8, "test")):
@@ -111,7 +109,7 @@ class Leads:
         tests: list[Paired] = []
         for lead in range(1, self.horizon + 1):
             reference = self.references.get(lead)
-            losses = window_losses(self.forecasts[self.forecasts["lead"] == lead], part)
+            losses = window_losses(at_lead(self.forecasts, lead), part)
             if reference is None or reference not in losses or entry not in losses:
                 return None
             error = seed_error(*(self._errors(name, lead, part) for name in (entry, reference)))
@@ -126,3 +124,16 @@ class Leads:
         """Errors by seed; of an ensemble those of its members, which is more than its own would vary."""
         rows = self.scores[(self.scores["entry"] == base_entry(entry)) & (self.scores["lead"] == lead)]
         return rows["val_rmse" if part == "validation" else "test_rmse"].tolist()
+
+
+def _scores_of_rows(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """See `Leads.scores`: of hundreds of leads at once."""
+    error = (forecasts["predicted"] - forecasts["actual"]).where(np.isfinite, np.inf)
+    sizes = pd.DataFrame({"rmse": error**2, "mae": error.abs(), "bias": error})
+    table = forecasts[_KEYS].drop_duplicates(ignore_index=True)
+    for short, part in PARTS.items():
+        rows = forecasts["part"] == part
+        means = sizes[rows].groupby([forecasts.loc[rows, key] for key in _KEYS], sort=False).mean()
+        means["rmse"] **= 0.5
+        table = table.join(means.add_prefix(f"{short}_"), on=_KEYS)
+    return table

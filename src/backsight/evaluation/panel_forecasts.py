@@ -13,9 +13,10 @@ that took them for independent would be sure of everything. So paired tests see 
 in time that an origin lies in, over all series.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,8 @@ class Sheet:
         time: shape (windows, horizon), of the targets.
         actual: shape (windows, horizon), in the unit of each series.
         scale: shape (windows,), of the series: what errors are divided by.
+
+    Windows of a series follow each other in time, and series in their order.
     """
 
     series: NDArray[np.int32]
@@ -53,6 +56,54 @@ class Sheet:
     time: NDArray[np.datetime64]
     actual: Outputs
     scale: Numbers
+
+    @cached_property
+    def place(self) -> NDArray[np.int64]:
+        """The place of each window among those of its series, from 0; shape (windows,)."""
+        return np.arange(len(self.series)) - np.searchsorted(self.series, self.series)
+
+    @cached_property
+    def observed(self) -> NDArray[np.int64]:
+        """Of how many windows of its series the target had been observed at each origin, lead by lead.
+
+        Shape (windows, horizon).
+        """
+        return self._counted(lambda origins, times: np.searchsorted(times, origins, side="right"))
+
+    @cached_property
+    def overlap(self) -> NDArray[np.int64]:
+        """How many forecasts of a series are made until the actual of the first has come; shape (horizon,)."""
+        before = self._counted(lambda origins, times: np.searchsorted(origins, times, side="left"))
+        return (before - self.place[:, None]).max(axis=0)
+
+    @cached_property
+    def origins(self) -> NDArray[np.datetime64]:
+        """The first origin of each turn; shape (turns,)."""
+        first = np.full(int(self.turn.max()) + 1, self.origin.max())
+        np.minimum.at(first, self.turn, self.origin)
+        return first
+
+    def by_turn(self, values: Numbers) -> Numbers:
+        """What a number of each window comes to at each turn; shape (turns,).
+
+        A turn with fewer series than most counts for less: the mean over turns is that over all windows.
+        """
+        turns = len(self.origins)
+        return np.bincount(self.turn, values, turns) * turns / len(self.turn)
+
+    def by_series(self, values: Numbers, count: int) -> Numbers:
+        """The mean of a number of each window over each of so many series; NaN where one has no window."""
+        sums, windows = np.bincount(self.series, values, count), np.bincount(self.series, minlength=count)
+        return np.divide(sums, windows, out=np.full(count, np.nan), where=windows > 0)
+
+    def _counted(
+        self, count: Callable[[NDArray[np.datetime64], NDArray[np.datetime64]], NDArray[np.int64]]
+    ) -> NDArray[np.int64]:
+        """For each series and lead a count by its origins and its times of targets, both rising."""
+        starts = [*np.flatnonzero(self.place == 0).tolist(), len(self.place)]
+        blocks = [slice(*bounds) for bounds in pairwise(starts)]
+        leads = range(self.time.shape[1])
+        return np.concatenate([np.stack([count(self.origin[b], self.time[b, h]) for h in leads], 1) for b in blocks])
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +154,16 @@ class PanelForecasts:
                 answers[f"{entry}{ENSEMBLE}", 0] = means
         return replace(self, answers=answers)
 
+    def centre(self, entry: str, part: Part) -> tuple[Outputs, Outputs]:
+        """The mean forecast of an entry's seeds and their standard deviation (NaN for one): both (windows, horizon).
+
+        Raises:
+            ExamError: there is none of that name.
+        """
+        answers = [of_part[part] for of_part in self._named(entry).answers.values()]
+        spread = np.std(answers, axis=0, ddof=1) if len(answers) > 1 else np.full_like(answers[0], np.nan)
+        return _mean(answers), spread
+
     def in_sd(self) -> Iterator[tuple[str, int, dict[str, tuple[Numbers, Numbers]]]]:
         """For each entry and seed, by part, what was asked and what was answered, in sd: both (windows, horizon)."""
         for (entry, seed), answers in self.answers.items():
@@ -118,8 +179,6 @@ class PanelForecasts:
     def turn_losses(self, part: Part) -> pd.DataFrame:
         """Mean squared error in sd of every entry at every turn of a part, over series, leads and seeds.
 
-        A turn with fewer series than most counts for less: the mean over turns is that over all windows.
-
         Returns:
             one row a turn, named by its first origin, and one column an entry; those that failed are left out.
 
@@ -129,16 +188,13 @@ class PanelForecasts:
         if part not in self.sheets:
             raise ExamError(f"There are no {part} forecasts; the parts are {' and '.join(self.sheets)}.")
         sheet = self.sheets[part]
-        turns = int(sheet.turn.max()) + 1
-        origins = np.full(turns, sheet.origin.max())
-        np.minimum.at(origins, sheet.turn, sheet.origin)
         losses = {}
         for entry in self.entries:
             squared = np.mean([self._squared(member, part) for member in self.answers if member[0] == entry], axis=0)
-            of_turn = np.bincount(sheet.turn, squared / sheet.scale**2, turns) * turns / len(sheet.turn)
+            of_turn = sheet.by_turn(squared / sheet.scale**2)
             if np.isfinite(of_turn).all():
                 losses[entry] = of_turn
-        table = pd.DataFrame(losses, index=pd.DatetimeIndex(origins, name="origin"))
+        table = pd.DataFrame(losses, index=pd.DatetimeIndex(sheet.origins, name="origin"))
         table.columns.name = "entry"
         return table
 
@@ -176,9 +232,12 @@ class PanelForecasts:
         Raises:
             ExamError: there is none of that name.
         """
+        return pd.concat(self._named(entry).tables(), ignore_index=True)
+
+    def _named(self, entry: str) -> "PanelForecasts":
         if entry not in self.entries:
             raise ExamError(f"There are no forecasts of {entry!r}; the entries are {', '.join(self.entries)}.")
-        return pd.concat(self.of([entry]).tables(), ignore_index=True)
+        return self.of([entry])
 
     def _rows(self, member: Member, part: Part, parts: list[Part]) -> pd.DataFrame:
         sheet, (entry, seed) = self.sheets[part], member
@@ -204,9 +263,7 @@ class PanelForecasts:
         return np.where(np.isnan(squared), np.inf, squared)
 
     def _rmse_of_each(self, member: Member, part: Part) -> Numbers:
-        place, count = self.sheets[part].series, len(self.ids)
-        sums, windows = np.bincount(place, self._squared(member, part), count), np.bincount(place, minlength=count)
-        return np.sqrt(np.divide(sums, windows, out=np.full(count, np.nan), where=windows > 0))
+        return np.sqrt(self.sheets[part].by_series(self._squared(member, part), len(self.ids)))
 
 
 def named(names: Sequence[str], codes: Iterable[int]) -> "pd.Categorical[str]":
@@ -251,6 +308,26 @@ def of_entries(forecasts: Forecasts, names: Collection[str]) -> Forecasts:
     if isinstance(forecasts, PanelForecasts):
         return forecasts.of(names)
     return forecasts[forecasts["entry"].isin(list(names))]
+
+
+def horizon_of(forecasts: Forecasts) -> int:
+    """How many leads there are; 1 where there is no forecast."""
+    if isinstance(forecasts, PanelForecasts):
+        return max((sheet.time.shape[1] for sheet in forecasts.sheets.values()), default=1)
+    return int(forecasts["lead"].max()) if len(forecasts) else 1
+
+
+def at_lead(forecasts: Forecasts, lead: int) -> Forecasts:
+    """The forecasts of one lead, from 1."""
+    if not isinstance(forecasts, PanelForecasts):
+        return forecasts[forecasts["lead"] == lead]
+    at = slice(lead - 1, lead)
+    sheets = {part: replace(s, time=s.time[:, at], actual=s.actual[:, at]) for part, s in forecasts.sheets.items()}
+    answers = {
+        member: {part: predicted[:, at] for part, predicted in by_part.items()}
+        for member, by_part in forecasts.answers.items()
+    }
+    return PanelForecasts(forecasts.ids, sheets, answers)
 
 
 def rows_of(forecasts: Forecasts, entry: str) -> pd.DataFrame:

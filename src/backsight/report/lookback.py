@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from backsight.report.intervals import curve_intervals, interval_sentences
 from backsight.report.sentences import (
     lost_sentences,
     pair_sentence,
@@ -56,6 +57,7 @@ def lookback_sentences(record: Record) -> list[str]:
         *picks_sentences(record["picks"], unit),
         *_price(curves),
         *_lines(record, unit),
+        *interval_sentences(curve_intervals(curves), (record["overall"] or {}).get("entry"), unit),
         *lost_sentences(exam["lost"]),
     ]
 

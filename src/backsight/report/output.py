@@ -1,14 +1,17 @@
 """The files of a result folder; its report and pictures are made from them (see `report.report`)."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from backsight.evaluation.ensemble import base_entry
 from backsight.evaluation.intervals import centred, examined
-from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, rows_of
+from backsight.evaluation.panel_intervals import examined_panel
 from backsight.report.files import Writer
+from backsight.report.intervals import coverage_rows, curve_intervals, exam_intervals
 from backsight.report.leads import lead_rows
 from backsight.report.series import forecasts_file, series_rows, write_forecasts
 from backsight.runs.layout import MADE_FILE, NEXT_FILE, RESULT_FILE
@@ -29,11 +32,12 @@ def comparison_files(
         histories: see `runs.histories.history_rows`.
         forecasts: see `evaluation.forecasts`.
     """
+    known = exam_intervals(record["exam"])
     files: dict[str, Writer] = {
         RESULT_FILE: _json(record),
         "leaderboard.csv": board.to_csv,
-        **_forecasts_files(record["exam"], forecasts),
-        **interval_files(record["exam"], forecasts),
+        **_forecasts_files(record["exam"], known, forecasts),
+        **interval_files(known, record["exam"]["recommended"], forecasts),
     }
     if record["exam"]["leads"] is not None:
         files["leads.csv"] = lambda path: lead_rows(record["exam"]).to_csv(path, index=False)
@@ -44,42 +48,26 @@ def comparison_files(
     return files
 
 
-def interval_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
-    """Writers by file name: the recommended entry's intervals, and how those of all entries did; none if all failed.
-
-    None of many series either.
+def interval_files(known: Mapping[str, Record], taken: str | None, forecasts: Forecasts) -> dict[str, Writer]:
+    """Writers by file name: the recommended entry's intervals, and how those of all entries did; none if it failed.
 
     Args:
-        exam: see `runs.record.exam_record`.
-        forecasts: see `evaluation.forecasts`.
+        known: intervals by entry; see `report.intervals`.
+        taken: the recommended one.
+        forecasts: see `evaluation.forecasts`. The intervals of many series are written as Parquet, as forecasts are.
     """
-    known = {entry["name"]: entry for entry in exam["entries"] if entry["intervals"] is not None}
-    taken = exam["recommended"]
-    if taken not in known or isinstance(forecasts, PanelForecasts):
+    if taken is None or taken not in known:
         return {}
-    rows = forecasts[forecasts["entry"] == base_entry(taken)]
-    test = examined(centred(rows), known[taken]["intervals"]["level"])
-    return {
-        "intervals.csv": lambda path: test.assign(entry=taken).to_csv(path, index=False),
-        "coverage.csv": lambda path: coverage_rows(list(known.values())).to_csv(path, index=False),
-    }
-
-
-def coverage_rows(entries: list[Record]) -> pd.DataFrame:
-    """How the intervals of entries did: one row an entry, lead ("all" is over all of them) and way they were made.
-
-    >>> found = {"coverage": 0.9, "error": 0.02, "width": 9.0, "score": 12.0, "forecasts": 363}
-    >>> intervals = {"level": 0.9, "fixed": found, "adaptive": found, "leads": []}
-    >>> coverage_rows([{"name": "lstm_3", "intervals": intervals}])["intervals"].tolist()
-    ['fixed', 'adaptive']
-    """
-    return pd.DataFrame(
-        {"entry": e["name"], "lead": scored.get("lead", "all"), "intervals": way, "level": level, **scored[way]}
-        for e in entries
-        for level in [e["intervals"]["level"]]
-        for scored in [e["intervals"], *e["intervals"]["leads"]]
-        for way in ("fixed", "adaptive")
-    )
+    level = known[taken]["level"]
+    coverage: dict[str, Writer] = {"coverage.csv": lambda path: coverage_rows(known).to_csv(path, index=False)}
+    if isinstance(forecasts, PanelForecasts):
+        many = examined_panel(forecasts, base_entry(taken), level)
+        return {
+            "intervals.parquet": lambda path: many.rows().assign(entry=taken).to_parquet(path, index=False),
+            **coverage,
+        }
+    test = examined(centred(rows_of(forecasts, base_entry(taken))), level)
+    return {"intervals.csv": lambda path: test.assign(entry=taken).to_csv(path, index=False), **coverage}
 
 
 def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:
@@ -123,17 +111,19 @@ def fold_rows(entries: list[Record]) -> pd.DataFrame:
 def lookback_files(
     record: Record, table: pd.DataFrame, histories: pd.DataFrame, forecasts: Forecasts
 ) -> dict[str, Writer]:
-    """Writers by file name: the record, the curves, the forecasts, and training curves if any.
+    """Writers by file name: the record, the curves, the forecasts, intervals, and training curves if any.
 
     Args:
         record: of the curves; see `runs.record.lookback_record`.
         table: see `runs.lookback`.
         histories, forecasts: as in `comparison_files`.
     """
+    known, taken = curve_intervals(record["curves"]), (record["overall"] or {}).get("entry")
     files: dict[str, Writer] = {
         RESULT_FILE: _json(record),
         "lookback.csv": lambda path: table.to_csv(path, index=False),
-        **_forecasts_files(record["exam"], forecasts),
+        **_forecasts_files(record["exam"], known, forecasts),
+        **interval_files(known, taken, forecasts),
     }
     if not histories.empty:
         files["histories.csv"] = lambda path: histories.to_csv(path, index=False)
@@ -165,10 +155,10 @@ def lesson_files(
     }
 
 
-def _forecasts_files(exam: Record, forecasts: Forecasts) -> dict[str, Writer]:
+def _forecasts_files(exam: Record, known: Mapping[str, Record], forecasts: Forecasts) -> dict[str, Writer]:
     files: dict[str, Writer] = {forecasts_file(forecasts): lambda path: write_forecasts(forecasts, path)}
     if "series" in exam:
-        files["series.csv"] = lambda path: series_rows(exam["series"]).to_csv(path, index=False)
+        files["series.csv"] = lambda path: series_rows(exam["series"], known).to_csv(path, index=False)
     return files
 
 

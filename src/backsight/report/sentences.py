@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from statistics import fmean
 from typing import Any
 
+from backsight.report.intervals import exam_intervals, interval_sentences
 from backsight.report.leads import leads_sentences
 from backsight.report.series import series_sentences
 
@@ -16,9 +17,6 @@ Record = dict[str, Any]
 
 #: More names than this are not read.
 MOST_NAMES = 8
-
-#: Intervals as validation errors make them, and with updates.
-WAYS = ("fixed", "adaptive")
 
 #: How near a reproduced row should come to the published number, in the target's unit.
 NEAR = 0.10
@@ -45,7 +43,7 @@ def exam_sentences(exam: Record) -> list[str]:
         *(pair_sentence(pair, unit) for pair in exam["pairs"]),
         *_verdicts(exam, entries, unit),
         *leads_sentences(exam, unit),
-        *_intervals(exam, entries, unit),
+        *interval_sentences(exam_intervals(exam), exam["recommended"], unit),
         *_lookbacks(exam, unit),
         *_parrots(entries),
         *_descents(exam["entries"], unit),
@@ -197,31 +195,6 @@ def _verdicts(exam: Record, entries: list[Record], unit: str) -> list[str]:
         if named:
             parts.append(f"{_list(named)} {'is' if len(named) == 1 else 'are'} {phrase}")
     return [f"On the test days {'; '.join(parts)}."]
-
-
-def _intervals(exam: Record, entries: list[Record], unit: str) -> list[str]:
-    """How many test values the intervals of the recommended entry held, and those of all."""
-    taken = next((e for e in entries if e["name"] == exam["recommended"]), None)
-    found = None if taken is None else taken["intervals"]
-    if taken is None or found is None:
-        return []
-    level = f"{100 * found['level']:g} %"
-    if found["errors"] < found["needed"]:
-        return [
-            f"There are no {level} intervals around forecasts of {taken['name']}: they need {found['needed']} "
-            f"validation windows, and there are {found['errors']}."
-        ]
-    fixed, adaptive = found["fixed"], found["adaptive"]
-    apart = f" Seeds lie {found['seed_sd']:.2f}{unit} apart (sd), which is no part of that." if found["seed_sd"] else ""
-    others = [e["intervals"] for e in entries if e["intervals"] is not None and not e["ensemble"]]
-    ranges = [" to ".join(f"{100 * pick(o[of]['coverage'] for o in others):.1f}" for pick in (min, max)) for of in WAYS]
-    over_all = f" Over all entries: {ranges[0]} %, with updates {ranges[1]} %." if len(others) > 1 else ""
-    return [
-        f"{level} intervals from the validation errors of {taken['name']} held {100 * fixed['coverage']:.1f} % "
-        f"(± {100 * fixed['error']:.1f}) of {fixed['forecasts']} test values, {fixed['width']:.2f}{unit} wide on "
-        f"average; with updates as actual values arrive, {100 * adaptive['coverage']:.1f} % "
-        f"({adaptive['width']:.2f}{unit}).{over_all}{apart}"
-    ]
 
 
 def _list(names: list[str]) -> str:

@@ -1,6 +1,6 @@
 """What a comparison found of each of many series: a table of a few, a file of all, and sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +122,19 @@ def series_sentences(exam: Record) -> list[str]:
     return said
 
 
-def series_rows(of_series: Record) -> pd.DataFrame:
-    """One row a series and entry: series, entry, sd, val_rmse, test_rmse; see `runs.series_record`."""
-    tables = [
-        pd.DataFrame({"series": of_series["names"], "entry": name, "sd": of_series["sd"], **errors})
-        for name, errors in of_series["entries"].items()
-    ]
+def series_rows(of_series: Record, known: Mapping[str, Record]) -> pd.DataFrame:
+    """One row a series and entry: series, entry, sd, val_rmse, test_rmse, coverage, adaptive_coverage.
+
+    Args:
+        of_series: see `runs.series_record`.
+        known: intervals by entry, of which coverages come (see `runs.interval_record`); empty where it has none.
+    """
+    tables = []
+    for name, errors in of_series["entries"].items():
+        held = known[name]["each"] if name in known else {}
+        coverage = {"coverage": held.get("fixed"), "adaptive_coverage": held.get("adaptive")}
+        rows = {"series": of_series["names"], "entry": name, "sd": of_series["sd"], **errors, **coverage}
+        tables.append(pd.DataFrame(rows))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -15,7 +15,8 @@ from backsight.evaluation.forecasts import FOLD
 from backsight.evaluation.intervals import calibrate, centred, examined
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.panel_exam import PanelExam
-from backsight.evaluation.panel_forecasts import Forecasts, entry_names, rows_of
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, entry_names, rows_of
+from backsight.evaluation.panel_intervals import examined_panel
 from backsight.evaluation.significance import Paired, holm
 from backsight.models.network import Network
 from backsight.models.registry import simplicity
@@ -241,7 +242,8 @@ class Comparison:
 
         Returns:
             one row a forecast: origin, lead, time, actual, predicted, seed_sd, lower and upper (by validation errors),
-            adaptive_lower and adaptive_upper (with updates as actuals arrive).
+            adaptive_lower and adaptive_upper (with updates as actuals arrive). Of many series the first column, series,
+            says of which.
 
         Raises:
             RecipeError: no such entry.
@@ -256,8 +258,14 @@ class Comparison:
         """
         if not 0 < level < 1:
             raise SettingError(f"A level is a share between 0 and 1, such as 0.9; {level} was given.")
+        if isinstance(self.forecasts, PanelForecasts):
+            return examined_panel(self.forecasts, self._single(entry), level).rows()
         return examined(centred(self._rows(entry)), level)
+
+    def _single(self, entry: str | None) -> str:
+        """The name of an entry, and of an ensemble that of its members."""
+        return self.members(entry or self.recommended)[0].entry.name
 
     def _rows(self, entry: str | None) -> pd.DataFrame:
         """Forecasts rows of an entry's seeds."""
-        return rows_of(self.forecasts, self.members(entry or self.recommended)[0].entry.name)
+        return rows_of(self.forecasts, self._single(entry))

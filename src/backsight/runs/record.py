@@ -144,8 +144,8 @@ def lookback_record(found: Lookbacks) -> Record:
     """Lookback curves as plain values: data, seconds, interrupted, `exam`, `curves`, `overall`, `lines`.
 
     A curve is a model with its choice (see `evaluation.lookback.Choice`) and its `points`, by lookback; errors and
-    seconds of a point hold one value a seed. `lines` are the floor and the best simple model, to compare with; `picks`
-    and `folds` as in `exam_record`.
+    seconds of a point hold one value a seed, and its `intervals` are those of `runs.interval_record`. `lines` are the
+    floor and the best simple model, to compare with; `picks` and `folds` as in `exam_record`.
     """
     comparison, curves = found.comparison, found.curves
     points: dict[str, list[Record]] = {model: [] for model in curves.models}
@@ -232,6 +232,7 @@ def _point_record(comparison: Comparison, row: Mapping[Hashable, Any]) -> Record
         "seeds": [f.seed for f in members],
         **_errors_record(comparison, row["entry"]),
         "folds": _errors_by_fold(comparison, row["entry"]),
+        "intervals": intervals_record(comparison.forecasts, row["entry"]),
         **{name: bool(row[name]) for name in ("tied", "best", "recommended")},
         **_training(members),
     }

@@ -141,6 +141,8 @@ def _tomorrow(stored: Stored) -> Answer | None:
     found = stored.next
     if not found or not found.get("rows"):
         return None
+    if "series" in found["rows"][0]:
+        return _next_of_many(found)
     unit = f" {stored.unit}" if stored.unit else ""
     first, last = found["rows"][0], found["rows"][-1]
     said = [_interval(first, found.get("level"), unit)]
@@ -151,6 +153,21 @@ def _tomorrow(stored: Stored) -> Answer | None:
     said.append(f"Forecast of {shorten(str(found['entry']), 60)} after the last row of the data.")
     answer = f"{_number(first['predicted'])}{unit}"
     return Answer(f"What comes next, {first['time']}?", answer, " ".join(part for part in said if part))
+
+
+def _next_of_many(found: Record) -> Answer:
+    """The first steps of the first few of many series."""
+    first_of = {row["series"]: row for row in reversed(found["rows"])}
+    shown = [
+        f"{shorten(name, 30)}: {_number(row['predicted'])}{_interval(row, None, '', ' (', ')')}"
+        for name, row in [*reversed(first_of.items())][:MOST_NAMES]
+    ]
+    level = f", with {found['level']:.0%} intervals" if found.get("level") is not None else ""
+    said = (
+        f"{'; '.join(shown)}. By {shorten(str(found['entry']), 60)} after the last row of each{level}; all of them are "
+        f"in next.json."
+    )
+    return Answer("What comes next?", f"{len(first_of):,} series", said)
 
 
 def _interval(row: Record, level: float | None, unit: str, begin: str = "", end: str = ".") -> str:
