@@ -16,7 +16,7 @@ from backsight.runs.study import MANY
 from backsight.series.frequency import Step, grid_places, show_step
 from backsight.series.panel import Panel
 from backsight.series.series import Series
-from backsight.training.plan import Plan, make_plan
+from backsight.training.plan import Plan, plan_from_json
 
 #: Raised whenever the form changes; older ones stay readable. Only models of many series are of format 2.
 FORMAT = 2
@@ -131,7 +131,7 @@ class Card(_Strict):
     @property
     def made_plan(self) -> Plan:
         """How networks were trained."""
-        return make_plan(**self.plan)
+        return plan_from_json(self.plan)
 
     @property
     def made_recipe(self) -> Recipe:

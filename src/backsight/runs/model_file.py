@@ -136,7 +136,7 @@ class Model:
         """Write one file to `path`, a zip, whole or not at all; `load_model` reads it again to the bit.
 
         Raises:
-            RecipeError: it is a function of yours.
+            RecipeError: it is a model of yours.
             ModelFileError: its numbers are not finite, or too many.
             SettingError: the file can't be written.
         """
@@ -154,7 +154,7 @@ def make_model(study: Study, fitted: Sequence[Fitted], forecasts: Forecasts, lea
         leaderboard: of the comparison.
 
     Raises:
-        RecipeError: it is a function of yours, which no file can hold.
+        RecipeError: it is a model of yours, which no file can hold.
     """
     entry, exam, series = fitted[0].entry, study.exam, study.series
     plan, seeds = entry.plan or study.plan, [one.seed for one in fitted]
@@ -234,15 +234,14 @@ def check_can_be_saved(study: Study, entry: str | None) -> None:
 
     Raises:
         SettingError: there is no such entry.
-        RecipeError: it is a function of yours, or might be.
+        RecipeError: it is a model of yours, or might be.
     """
     recipes = {one.name: one.recipe for one in study.entries}
     if entry is None:
         own = [name for name, recipe in recipes.items() if not storable(recipe)]
         if own:
             raise RecipeError(
-                f"{own[0]} might be recommended, and is a function of yours, which no file holds. "
-                f"Name the entry to save."
+                f"{own[0]} might be recommended, and is a model of yours, which no file holds. Name the entry to save."
             )
     elif base_entry(entry) not in recipes:
         raise SettingError(f"There is no entry {entry!r} to save. The entries are {', '.join(recipes)}.")
