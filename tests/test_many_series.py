@@ -18,7 +18,10 @@ from backsight.evaluation.panel_exam import PanelExam, make_panel_exam
 from backsight.evaluation.panel_forecasts import PanelForecasts, Sheet
 from backsight.models import ridge, trees
 from backsight.models.registry import as_recipe
+from backsight.report.figures import charts_of
 from backsight.report.sentences import exam_sentences
+from backsight.report.series import told_series
+from backsight.report.stored import read_stored
 from backsight.runs.compare import compare, examine
 from backsight.runs.fit import fit_entry
 from backsight.runs.lookback import lookback_curve
@@ -713,6 +716,18 @@ def test_the_program_from_table_to_files(result, capsys):
     assert "Series by series" in page
     assert "b&lt;script&gt;" in page
     assert "b<script>" not in page
+    drawn = charts_of(read_stored(folder / "out"))
+    assert len(drawn["series"]) == 3 and page.count(": forecast and what came") >= 3
+    gains = sorted(of_series["names"], key=lambda n: np.divide(*(
+        names[compared[k]]["test_rmse"][of_series["names"].index(n)] for k in ("first", "second"))))  # fmt: skip
+    assert told_series(record) == [gains[0], gains[3], gains[5]]
+    shown = pd.read_parquet(folder / "out" / "forecasts.parquet").query("part == 'test'")
+    shown = shown[(shown["series"] == gains[0]) & (shown["entry"] == record["recommended"])]
+    (line,) = (m for m in drawn["series"][0].marks if getattr(m, "label", "") == record["recommended"])
+    assert line.y.tolist() == shown["predicted"].tolist()
+    (band,) = (m for m in drawn["series"][0].marks if type(m).__name__ == "Band")
+    ends = pd.read_parquet(folder / "out" / "intervals.parquet").query("series == @gains[0]")
+    assert (band.low.tolist(), band.high.tolist()) == (ends["lower"].tolist(), ends["upper"].tolist())
     rows = pd.read_csv(folder / "out" / "series.csv")
     assert len(rows) == 6 * len(names)
     ridge_rows = rows[rows["entry"] == "ridge_3"]

@@ -1,6 +1,7 @@
 """The figures of a report, from stored values: which there are depends on what was stored."""
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,8 @@ from backsight.report.leads_plot import plot_leads
 from backsight.report.lookback import compared_lines
 from backsight.report.lookback_plot import plot_lookbacks
 from backsight.report.plots import plot_lesson
-from backsight.report.stored import Record, Stored
+from backsight.report.series import show_name, told_series
+from backsight.report.stored import Record, Stored, read_many, read_many_intervals
 from backsight.report.tuning_plots import plot_importances, plot_searches
 
 Charts = dict[str, list[Chart]]
@@ -35,6 +37,7 @@ NAMES = (
     "lookback",
     "training_curves",
     "forecast",
+    "series",
     "errors_by_month",
     "errors_by_lead",
     "errors_by_size",
@@ -61,13 +64,20 @@ def charts_of(stored: Stored) -> Charts:
         "lookback": _lookback(stored),
         "training_curves": _curves(stored.histories, stored.unit),
         **_of_forecasts(stored),
+        **_of_many(stored),
         **_of_memory(stored),
     }
     return {name: charts for name, charts in found.items() if charts}
 
 
 def shown_entries(stored: Stored) -> dict[str, str]:
-    """The entries that figures of forecasts show, and their colours: few enough to be told apart.
+    """The entries that figures of forecasts show, and their colours: few enough to be told apart."""
+    known = set() if stored.forecasts is None else set(stored.forecasts["entry"])
+    return {name: tone for name, tone in _telling(stored).items() if name in known}
+
+
+def _telling(stored: Stored) -> dict[str, str]:
+    """The entries that tell most, and their colours.
 
     The one to take, the best simple model, the best on validation, the best network, and the floor, in grey.
     """
@@ -81,8 +91,7 @@ def shown_entries(stored: Stored) -> dict[str, str]:
     for name, tone in named:
         if name is not None:
             tones.setdefault(str(name), tone)
-    known = set() if stored.forecasts is None else set(stored.forecasts["entry"])
-    return {name: tone for name, tone in tones.items() if name in known}
+    return tones
 
 
 def picture_writers(stored: Stored, charts: Charts) -> dict[str, Writer]:
@@ -136,6 +145,8 @@ def _save(make: Callable[[], Figure], path: Path) -> None:
 
 
 def _draw(charts: list[Chart]) -> Figure:
+    if len(charts) > 1 and charts[0].zoom:  # wide ones, one below the other
+        return draw_panels(charts, columns=1, width=9.0)
     if len(charts) > 1:
         return draw_panels(charts, columns=2 if len(charts) in (2, 4) else 3)
     return _figure_of(draw(charts[0]))
@@ -245,6 +256,36 @@ def _of_forecasts(stored: Stored) -> Charts:
         "errors_by_size": size_charts(forecasts, tones, unit),
         "residuals": [residuals] if residuals else [],
     }
+
+
+def _of_many(stored: Stored) -> Charts:
+    """Of many series, what is forecast of three of them, and errors in sd by month and by lead over all."""
+    rows = read_many(stored, _telling(stored))
+    if rows is None:
+        return {}
+    known = set(rows["entry"])
+    tones = {name: tone for name, tone in _telling(stored).items() if name in known}
+    in_sd = rows.assign(actual=rows["actual"] / rows["sd"], predicted=rows["predicted"] / rows["sd"])
+    month, by_lead = month_chart(in_sd, tones, stored.unit), lead_chart(in_sd, tones, stored.unit)
+    return {
+        "series": _series(stored, rows, tones),
+        "errors_by_month": [month] if month else [],
+        "errors_by_lead": [by_lead] if by_lead else [],
+    }
+
+
+def _series(stored: Stored, rows: pd.DataFrame, tones: dict[str, str]) -> list[Chart]:
+    """Forecast and what came, of the series with the most, the middle and the least gain."""
+    names, exam = told_series(stored.exam), stored.exam
+    intervals, unit = read_many_intervals(stored, names), exam["series"]["unit"]
+    shown = [name for name, tone in tones.items() if tone in ("c1", "c2")] or list(tones)[:1]
+    hidden, lead, charts = [name for name in tones if name not in shown], int(rows["lead"].min()), []
+    for name in names:
+        own = None if intervals is None else intervals[intervals["series"] == name]
+        of_series, target = rows[rows["series"] == name], str(exam.get("target", "value"))
+        drawn = forecast_chart(of_series, shown, unit, "test", lead, own, hidden, tones, target)
+        charts.append(replace(drawn, title=f"{show_name(name)}: forecast and what came"))
+    return charts
 
 
 def _colours(names: list[str], tones: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from backsight.report.files import Writer
 from backsight.report.intervals import coverage_rows, curve_intervals, exam_intervals
 from backsight.report.leads import lead_rows
 from backsight.report.series import forecasts_file, series_rows, write_forecasts
-from backsight.runs.layout import MADE_FILE, NEXT_FILE, RESULT_FILE
+from backsight.runs.layout import MADE_FILE, MANY_INTERVALS_FILE, NEXT_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
@@ -63,7 +63,7 @@ def interval_files(known: Mapping[str, Record], taken: str | None, forecasts: Fo
     if isinstance(forecasts, PanelForecasts):
         many = examined_panel(forecasts, base_entry(taken), level)
         return {
-            "intervals.parquet": lambda path: (
+            MANY_INTERVALS_FILE: lambda path: (
                 many.rows().assign(entry=taken, level=level).to_parquet(path, index=False)
             ),
             **coverage,

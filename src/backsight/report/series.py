@@ -10,6 +10,7 @@ from rich.table import Table
 
 from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 from backsight.report.tables import new_table, show_mean
+from backsight.runs.layout import MANY_FILE
 
 Record = dict[str, Any]
 
@@ -26,15 +27,36 @@ def extremes(exam: Record) -> list[tuple[str, float, float, float] | None]:
         name, sd, test RMSE of the second and of the first, in the unit of the series; from the greatest gain on. None
         stands for those in between. Nothing where no two are compared.
     """
+    ranked = _ranked(exam)
+    if not ranked:
+        return []
+    of_series = exam["series"]
+    one, other = (of_series["entries"][of_series["compared"][k]]["test_rmse"] for k in ("first", "second"))
+    rows = {
+        name: (show_name(name), *numbers)
+        for name, *numbers in zip(of_series["names"], of_series["sd"], other, one, strict=True)
+    }
+    shown = ranked if len(ranked) <= 2 * SHOWN else [*ranked[:SHOWN], None, *ranked[-SHOWN:]]
+    return [None if name is None else rows[name] for name in shown]
+
+
+def _ranked(exam: Record) -> list[str]:
+    """Names of the series by what the first of the compared entries gains on the second, the most first."""
     of_series = exam.get("series")
     if not of_series or not of_series["compared"]:
         return []
-    names, sd = of_series["names"], of_series["sd"]
     one, other = (of_series["entries"][of_series["compared"][k]]["test_rmse"] for k in ("first", "second"))
-    known = [k for k in range(len(names)) if one[k] is not None and other[k]]
-    ranked = sorted(known, key=lambda k: one[k] / other[k])
-    shown = ranked if len(ranked) <= 2 * SHOWN else [*ranked[:SHOWN], None, *ranked[-SHOWN:]]
-    return [None if k is None else (show_name(names[k]), sd[k], other[k], one[k]) for k in shown]
+    gains = {n: a / b for n, a, b in zip(of_series["names"], one, other, strict=True) if a is not None and b}
+    return sorted(gains, key=lambda name: gains[name])
+
+
+def told_series(exam: Record) -> list[str]:
+    """The series on which the entry gains most beside the model that reads no window, the middle one, and the last.
+
+    Each once; nothing where no two are compared.
+    """
+    ranked = _ranked(exam)
+    return [ranked[k] for k in dict.fromkeys([0, len(ranked) // 2, len(ranked) - 1])] if ranked else []
 
 
 def series_table(exam: Record) -> Table | None:
@@ -159,4 +181,4 @@ def write_forecasts(forecasts: Forecasts, path: Path) -> None:
 
 def forecasts_file(forecasts: Forecasts) -> str:
     """The name of the file that `write_forecasts` writes."""
-    return "forecasts.parquet" if isinstance(forecasts, PanelForecasts) else "forecasts.csv"
+    return MANY_FILE if isinstance(forecasts, PanelForecasts) else "forecasts.csv"

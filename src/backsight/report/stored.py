@@ -1,7 +1,7 @@
 """A run as it lies in its folder: what a report is made from, without any model or data."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from backsight.errors import SettingError
-from backsight.runs.layout import MADE_FILE, NEXT_FILE, RESULT_FILE
+from backsight.runs.layout import MADE_FILE, MANY_FILE, MANY_INTERVALS_FILE, NEXT_FILE, RESULT_FILE
 
 Record = dict[str, Any]
 
@@ -23,6 +23,10 @@ _NEEDED = {
     "lesson_histories.csv": ("entry", "seed", "epoch", "train_rmse", "val_rmse", "kept"),
     "trials.csv": ("model",),
 }
+
+
+#: Columns of the forecasts of many series that a report needs.
+_OF_MANY = ["entry", "seed", "series", "lead", "time", "actual", "predicted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +102,47 @@ def read_stored(folder: Path) -> Stored:
         memory=_memory_of(folder, record),
         folder=folder,
     )
+
+
+def read_many(stored: Stored, entries: Collection[str]) -> pd.DataFrame | None:
+    """The test forecasts of some entries of many series, in the unit of each; None where there is one series.
+
+    Returns:
+        forecasts rows (see `evaluation.forecasts`) with two columns more: series, and sd, that of its series.
+
+    Raises:
+        SettingError: the file can't be read.
+    """
+    of_series = stored.exam.get("series")
+    asked = [("entry", "in", list(entries)), ("part", "==", "test")]
+    if not of_series or (rows := _read_parquet(stored, MANY_FILE, asked, _OF_MANY)) is None:
+        return None
+    sd = dict(zip(of_series["names"], of_series["sd"], strict=True))
+    series = rows["series"].astype(str)
+    return rows.assign(entry=rows["entry"].astype(str), series=series, part="test", sd=series.map(sd))
+
+
+def read_many_intervals(stored: Stored, series: Collection[str]) -> pd.DataFrame | None:
+    """The intervals of the recommended entry in some of many series; None where there are none.
+
+    Raises:
+        SettingError: the file can't be read.
+    """
+    rows = _read_parquet(stored, MANY_INTERVALS_FILE, [("series", "in", list(series))])
+    return None if rows is None else rows.assign(series=rows["series"].astype(str))
+
+
+def _read_parquet(
+    stored: Stored, name: str, filters: list[tuple[str, str, Any]], columns: list[str] | None = None
+) -> pd.DataFrame | None:
+    """Some rows of a table of many series; None where there is no table, or no such row."""
+    if stored.folder is None or not (path := stored.folder / name).exists():
+        return None
+    try:
+        rows = pd.read_parquet(path, columns=columns, filters=filters)
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path} can't be read as a table: {error}. Make the run anew.") from error
+    return rows if len(rows) else None
 
 
 def _memory_of(folder: Path, record: Record) -> Record | None:

@@ -71,14 +71,16 @@ def _leaderboard(stored: Stored, charts: Charts) -> Section | None:
     return Section("leaderboard", "Leaderboard", lead, join((*drawn, leaderboard_table(stored.exam))))
 
 
-def _series(stored: Stored, _: Charts) -> Section | None:
+def _series(stored: Stored, charts: Charts) -> Section | None:
     if not extremes(stored.exam):
         return None
     lead = (
         "Test RMSE in the unit of each series, on those that gain and lose most by the model beside the best one that "
-        "reads no window. All of them are in series.csv."
+        "reads no window. All of them are in series.csv. Forecasts are drawn of the one that gains most, of the middle "
+        "one, and of the last."
     )
-    return Section("series", "Series by series", lead, series_table(stored.exam))
+    drawn = [figure(chart) for chart in charts.get("series", ())]
+    return Section("series", "Series by series", lead, join((series_table(stored.exam), *drawn)))
 
 
 def _lookback(stored: Stored, charts: Charts) -> Section | None:
