@@ -18,7 +18,7 @@ from backsight.evaluation.panel_exam import PanelExam, make_panel_exam
 from backsight.evaluation.panel_forecasts import PanelForecasts, Sheet
 from backsight.models import ridge, trees
 from backsight.models.registry import as_recipe
-from backsight.report.figures import charts_of
+from backsight.report.figures import NAMES, charts_of
 from backsight.report.sentences import exam_sentences
 from backsight.report.series import told_series
 from backsight.report.stored import read_stored
@@ -717,7 +717,7 @@ def test_the_program_from_table_to_files(result, capsys):
     assert "b&lt;script&gt;" in page
     assert "b<script>" not in page
     drawn = charts_of(read_stored(folder / "out"))
-    assert len(drawn["series"]) == 3 and page.count(": forecast and what came") >= 3
+    assert set(drawn) <= set(NAMES) and len(drawn["series"]) == 3 and page.count(": forecast and what came") >= 3
     gains = sorted(of_series["names"], key=lambda n: np.divide(*(
         names[compared[k]]["test_rmse"][of_series["names"].index(n)] for k in ("first", "second"))))  # fmt: skip
     assert told_series(record) == [gains[0], gains[3], gains[5]]

@@ -80,7 +80,7 @@ def counted_axis(label: str, low: float, high: float, scale: Scale = "linear", a
         low, high = low - 0.5, high + 0.5
     if scale == "recent":
         wanted = [k for k in (0, 2, 4, 6, 8, 10, 20, 30, 50, 100, 200, 500, 1000) if low <= k < 0.8 * high]
-        return Axis(label, low, high, tuple(Tick(k, str(k)) for k in (*wanted, round(high))), scale)
+        return Axis(label, low, high, tuple(Tick(k, str(k)) for k in (*wanted, floor(high))), scale)
     step = max(1, round(_round_step((high - low) / about)))
     ticks = tuple(Tick(k, f"{k:,}") for k in range(step * ceil(low / step), floor(high) + 1, step))
     return Axis(label, low, high, ticks, scale)
