@@ -80,7 +80,7 @@ def read_series(
     name: str | None = None,
     units: Mapping[str, str] | None = None,
 ) -> Series | Panel:
-    """Read a series from a CSV or Parquet file, or many from a long table in which a column names them.
+    r"""Read a series from a CSV or Parquet file, or many from a long table in which a column names them.
 
     Args:
         path: a `.parquet` or `.pq` file is read as Parquet, anything else as CSV with a header line.
@@ -96,6 +96,14 @@ def read_series(
     Raises:
         DataError: the file can't be read, or a rule is broken; the message names the line.
         ColumnError: there is no column of times.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "sales.csv")
+    ...     _ = path.write_text("day;units\n01.01.2023;128\n02.01.2023;138\n03.01.2023;142\n")
+    ...     series = read_series(path, time_format="%d.%m.%Y", units={"units": "pieces"})
+    >>> series.name, series.columns, series.column("units").tolist()
+    ('sales', ('units',), [128.0, 138.0, 142.0])
     """
     path = Path(path)
     check_is_file(path)
