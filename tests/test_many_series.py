@@ -494,9 +494,8 @@ def test_bytes_that_are_no_fit_of_many_series_are_refused(found):
 
 
 def test_what_is_not_made_for_many_series_says_so(found):
-    for ask in (found.model, found.calibration):
-        with pytest.raises(SettingError, match="one series"):
-            ask("ridge_4")
+    with pytest.raises(SettingError, match="one series"):
+        found.calibration("ridge_4")
 
 
 def test_lookbacks_of_many_series():
@@ -517,6 +516,16 @@ def test_next_steps_of_every_series(found):
         found.predict(stack([make_toy()], ["new"]), entry="persistence")
     with pytest.raises(WindowError, match="steps to look back on; s1 has 3"):
         found.predict(stack([make_toy(), make_toy(3)], ["s0", "s1"]), entry="ridge_4")
+
+
+def test_a_series_is_forecast_alike_whoever_stands_beside_it(found):
+    """Alone, too: what its model learnt in a unit that all shared is brought back to its own."""
+    few = found.series.without(["s0", "s2"])
+    for entry in found.leaderboard["entry"]:
+        rows = found.predict(entry=entry)
+        among = rows[rows["series"] == "s1"].drop(columns="series").reset_index(drop=True)
+        alone = found.predict(few, entry=entry).drop(columns="series")
+        pd.testing.assert_frame_equal(alone, among, rtol=1e-6)
 
 
 # Reading
@@ -741,7 +750,7 @@ def test_a_run_of_many_series_is_read_again(result, capsys):
         read_study(folder / "out")
 
 
-def test_a_run_of_many_series_goes_on_where_it_was(result, capsys):
+def test_a_run_of_many_series_goes_on_where_it_was(result):
     folder, command = result
     assert main([*command[:-4], "--out", str(folder / "again"), "--skip-short"]) == 0
     ledger = folder / "again" / "ledger.jsonl"
@@ -752,8 +761,6 @@ def test_a_run_of_many_series_goes_on_where_it_was(result, capsys):
     assert main(["resume", str(folder / "again")]) == 0
     assert (folder / "again" / "leaderboard.csv").read_bytes() == wanted
     assert ledger.read_text().splitlines()[:3] == lines[:3]
-    assert main([*command, "--skip-short", "--save", str(folder / "model.zip")]) == 2
-    assert "This works on one series" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["tune", "memory lstm", "audit", "lesson"])

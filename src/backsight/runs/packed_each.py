@@ -97,7 +97,7 @@ def unpack_scaler(note: EachNote, arrays: Mapping[str, NDArray[Any]]) -> EachSca
     for scaler in (inputs, target):
         if not (np.isfinite(scaler.mean).all() and np.isfinite(scaler.scale).all() and (scaler.scale > 0).all()):
             raise ModelFileError("Means and scales of each series must be finite, and scales above 0.")
-    return EachScaler(tuple(names), inputs, target)
+    return EachScaler(tuple(names), inputs, target, alone=len(names) == 1)
 
 
 def unpack_forecasters(

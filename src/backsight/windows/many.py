@@ -43,22 +43,19 @@ def fit_panel_view(
         scaler=Scaler(np.zeros(columns), np.ones(columns)),
         target_mean=0.0,
         target_scale=1.0,
-        each=EachScaler(panel.ids, inputs, of_target),
+        each=EachScaler(panel.ids, inputs, of_target, alone=len(panel.ids) == 1),
     )
 
 
 def alike(windows: Windows) -> Windows:
     """The same windows with targets in a unit that all of them share, as those of one series: what one model learns.
 
-    Of several series that is the standard deviation of each over its training rows, around their mean, so that each
-    counts alike. One series, in a panel or alone, shares its own unit.
+    Where several were learnt from, that is the standard deviation of each over its training rows, around their mean, so
+    that each counts alike. The only one, in a panel or alone, has its own unit.
     """
     if windows.blocks is None or windows.of_each is None:
-        return windows
-    mean, scale = windows.of_each.mean, windows.of_each.scale
-    if len(windows.blocks) == 1:
-        return replace(windows, target_mean=float(mean[0]), target_scale=float(scale[0]), blocks=None, of_each=None)
-    sizes = windows.blocks.sizes
+        return replace(windows, blocks=None)
+    mean, scale, sizes = windows.of_each.mean, windows.of_each.scale, windows.blocks.sizes
     scaled = (windows.targets - np.repeat(mean, sizes)) / np.repeat(scale, sizes)
     return replace(windows, targets=scaled, blocks=None, of_each=None)
 
@@ -78,7 +75,7 @@ def in_units(windows: Windows, outputs: Outputs) -> Outputs:
         windows: of one series or several.
         outputs: shape (windows, horizon).
     """
-    if windows.blocks is None or windows.of_each is None or len(windows.blocks) == 1:
+    if windows.blocks is None or windows.of_each is None:
         return outputs
     place = windows.blocks.of(windows.origins)
     return outputs * windows.of_each.scale[place, None] + windows.of_each.mean[place, None]
@@ -100,14 +97,13 @@ def each_series(windows: Windows) -> Iterator[tuple[str, NDArray[np.intp], Windo
 
 def _alone(windows: Windows, place: int, origins: Origins) -> Windows:
     assert windows.blocks is not None
-    assert windows.of_each is not None
-    rows = windows.blocks.rows(place)
+    rows, each = windows.blocks.rows(place), windows.of_each
     return replace(
         windows,
         inputs=windows.inputs[rows],
         targets=windows.targets[rows],
-        target_mean=float(windows.of_each.mean[place]),
-        target_scale=float(windows.of_each.scale[place]),
+        target_mean=float(each.mean[place]) if each else windows.target_mean,
+        target_scale=float(each.scale[place]) if each else windows.target_scale,
         times=windows.times[rows],
         origins=(origins - rows.start).astype(np.int32),
         blocks=None,

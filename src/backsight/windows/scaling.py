@@ -37,11 +37,13 @@ class EachScaler:
         ids: names of the series.
         inputs: mean and scale of the input columns, shape (series, columns).
         target: mean and scale of the target, shape (series,).
+        alone: whether a single series was learnt from, which then keeps the unit of its target; several share one.
     """
 
     ids: tuple[str, ...]
     inputs: Scaler
     target: Scaler
+    alone: bool
 
     def of(self, ids: Sequence[str]) -> "EachScaler":
         """The same of these series, in this order.
@@ -60,7 +62,7 @@ class EachScaler:
             )
         rows = [place[name] for name in ids]
         inputs, target = (Scaler(s.mean[rows], s.scale[rows]) for s in (self.inputs, self.target))
-        return EachScaler(tuple(ids), inputs, target)
+        return EachScaler(tuple(ids), inputs, target, self.alone)
 
 
 def fit_scaler(values: NDArray[np.float64], name: ScaleName = "standard") -> Scaler:

@@ -33,8 +33,8 @@ class Windows:
         lookback, horizon: lengths of a window's inputs and outputs.
         feedback: how forecasts become inputs, where the target's own past is all that is read; None otherwise.
         blocks: which steps belong to which of several series; None of one.
-        of_each: mean and scale of the target of each of several series; `target_mean` and `target_scale` are then 0 and
-            1.
+        of_each: mean and scale of the target of each series, where several were learnt from; `target_mean` and
+            `target_scale` are then 0 and 1.
     """
 
     inputs: Steps
@@ -220,14 +220,14 @@ class View:
         whole = Windows(
             inputs=inputs,
             targets=panel.column(self.target),
-            target_mean=self.target_mean,
-            target_scale=self.target_scale,
+            target_mean=float(each.target.mean[0]) if each.alone else self.target_mean,
+            target_scale=float(each.target.scale[0]) if each.alone else self.target_scale,
             times=panel.times,
             origins=np.empty(0, dtype=np.int32),
             lookback=self.lookback,
             horizon=self.horizon,
             blocks=panel.blocks,
-            of_each=each.target,
+            of_each=None if each.alone else each.target,
         )
         return whole.at(origins)
 
