@@ -16,6 +16,15 @@ from backsight.cli.main import app, spread_features
 from documents import DOCUMENTS, ROOT, SHELL, backsight_arguments, fenced_blocks, inline_commands, shell_lines
 
 LINES = sorted({line for path in DOCUMENTS for line in shell_lines(path.read_text())})
+#: Commands that need several machines stand in blocks of text: they parse, and are run by no test of a page.
+LINES += [
+    line
+    for path in DOCUMENTS
+    for kind, block in fenced_blocks(path.read_text())
+    if kind == "text"
+    for line in block.splitlines()
+    if line.startswith("backsight ")
+]
 INLINE = sorted({line for path in DOCUMENTS for line in inline_commands(path.read_text())})
 #: What else a shell block may hold, beside `backsight`, `make` and scripts of this repository.
 OTHERS = ("python3 -m venv ", ".venv/bin/pip install ", "pip install ", ". .venv/bin/activate", "pre-commit install")
