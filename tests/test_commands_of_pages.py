@@ -92,6 +92,7 @@ def made_small(arguments: list[str], wanted: frozenset[str] = frozenset()) -> li
         usual = {} if small[0] == "audit" else USUAL
         given = SMALL | {option: value for option, value in usual.items() if option not in small}
         given |= {"--rows": ROWS} if {"seattle", "basel"} & set(small) else {}
+        given |= {"--workers": "1"} if "--backend" in small else {}  # a process takes seconds to begin
         small += [word for option, value in given.items() if option in known for word in (option, value)]
         baselines = {"ridge", "trees", "persistence", "climatology"} & parts
         small += ["--no-baselines"] if "--baselines" in known and not baselines else []
