@@ -125,7 +125,7 @@ def _entry(name: str, module: str) -> list[str]:
         return [f"### {name}", markdown(_comment(home, name)), _members(thing)]
     parts = [f"### {name}", _signature(thing), markdown(thing.__doc__ or "")]
     if inspect.isclass(thing):
-        for method, function in vars(thing).items():
+        for method, function in _members_of(thing):
             code = function.fget if isinstance(function, property) else getattr(function, "func", function)
             if method.startswith("_") or not inspect.isfunction(code) or not code.__doc__:
                 continue
@@ -135,6 +135,20 @@ def _entry(name: str, module: str) -> list[str]:
             else:
                 parts.append(f"`{_returns(code)}`. {markdown(code.__doc__)}")
     return parts
+
+
+def _members_of(kind: type) -> Iterator[tuple[str, Any]]:
+    """Methods and properties of a class, and those of its bases that have no entry of their own on the page."""
+    told: set[str] = set()
+    for one in _lineage(kind):
+        yield from ((name, member) for name, member in vars(one).items() if name not in told)
+        told |= set(vars(one))
+
+
+def _lineage(kind: type) -> list[type]:
+    """The class, and its bases in this package that are not public themselves."""
+    ours = (one for one in kind.__mro__[1:] if one.__module__.partition(".")[0] == "backsight")
+    return [kind, *(one for one in ours if one.__name__ not in backsight._HOME)]
 
 
 def _recipes() -> Iterator[str]:
@@ -185,12 +199,29 @@ def _signature(thing: Any) -> str:
     if isinstance(node, ast.ClassDef):
         if not any("dataclass" in ast.unparse(d) for d in node.decorator_list):
             return ""
-        fields = [
-            ast.unparse(n) for n in node.body if isinstance(n, ast.AnnAssign) and "ClassVar" not in ast.unparse(n)
-        ]
-        return _code(name, fields, "")
+        fields = [f for one in reversed(_lineage(thing)) for f in _fields(one)]
+        by_name = [text for text, alone in fields if alone]
+        return _code(name, [*(text for text, alone in fields if not alone), *(["*"] if by_name else []), *by_name], "")
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     return _code(name, [a for a in _arguments(node.args) if a not in ("self", "cls")], returns)
+
+
+def _fields(kind: type) -> Iterator[tuple[str, bool]]:
+    """The fields that a dataclass adds to those of its bases, and whether each is given by name alone."""
+    node: Any = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
+    for line in node.body:
+        if not isinstance(line, ast.AnnAssign) or "ClassVar" in ast.unparse(line):
+            continue
+        value: Any = line.value
+        says = {k.arg: k.value for k in value.keywords} if _is_field(value) else {"default": value}
+        made = ast.unparse(says["default_factory"]) + "()" if "default_factory" in says else None
+        default = made or (ast.unparse(says["default"]) if says.get("default") else None)
+        text = f"{ast.unparse(line.target)}: {ast.unparse(line.annotation)}" + (f" = {default}" if default else "")
+        yield text, "kw_only" in says
+
+
+def _is_field(value: Any) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func) == "field"
 
 
 def _returns(function: Any) -> str:

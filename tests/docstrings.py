@@ -22,10 +22,21 @@ def public_things() -> Iterator[tuple[str, object]]:
         if callable(thing):
             yield name, thing
         if inspect.isclass(thing):
-            for method, member in vars(thing).items():
+            for method, member in members_of(thing):
                 function = member.fget if isinstance(member, property) else getattr(member, "func", member)
                 if not method.startswith("_") and inspect.isfunction(function):
                     yield f"{name}.{method}", function
+
+
+def members_of(kind: type) -> Iterator[tuple[str, object]]:
+    """What a class has, its own and from bases that are not public, by name."""
+    ours = [
+        one for one in kind.__mro__ if one.__module__.startswith("backsight.") and one.__name__ not in backsight._HOME
+    ]
+    seen: dict[str, object] = {}
+    for one in (kind, *ours):
+        seen = {**vars(one), **seen}
+    return iter(seen.items())
 
 
 def tree_of(thing: object) -> ast.FunctionDef | ast.ClassDef:

@@ -1,6 +1,7 @@
 """What stands in the documents: their files, blocks of code, and the lines of shell in them."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +40,15 @@ def inline_commands(text: str) -> set[str]:
     """What stands in backticks within a line and begins with the program's name."""
     prose = re.sub(r"^```.*?^```[ \t]*$", "", text, flags=re.DOTALL | re.MULTILINE)
     return set(re.findall(r"(?<!`)`(backsight [^`\n]+)`", prose))
+
+
+def backsight_arguments(line: str) -> list[str] | None:
+    """What follows the program's name on a line of shell; None where another program is called.
+
+    >>> backsight_arguments("BACKSIGHT_RUNS= .venv/bin/backsight data basel")
+    ['data', 'basel']
+    """
+    words = shlex.split(line)
+    while words and re.fullmatch(r"\w+=.*", words[0]):
+        words = words[1:]
+    return words[1:] if words and words[0] in ("backsight", ".venv/bin/backsight") else None

@@ -272,3 +272,11 @@ def test_a_parquet_file_with_a_hole(column, folder, capsys):
     frame.loc[7, column] = None
     frame.to_parquet(folder / "hole.parquet")
     fails(capsys, ["compare", "hole.parquet", "--target", "y"], "row 8", folder)
+
+
+def test_a_lookback_that_is_no_list_is_told_how_to_be_one():
+    import backsight
+    from conftest import make_toy
+
+    with pytest.raises(backsight.SettingError, match=r"7 was given\. Write \[7\]"):
+        backsight.compare(make_toy(), "y", models="ridge", lookback=7)

@@ -1,32 +1,33 @@
-"""Documents say what is so: commands parse, the cheap ones run, links lead somewhere, errors are explained."""
+"""Documents say what is so: commands parse, links lead somewhere, errors are explained.
+
+That the commands run is seen in tests/test_commands_of_pages.py.
+"""
 
 import ast
 import os
 import re
 import shlex
-from itertools import pairwise
 
-import numpy as np
-import pandas as pd
 import pytest
 import typer
 
 import backsight
-from backsight.cli.main import app, main, spread_features
-from documents import DOCUMENTS, ROOT, SHELL, fenced_blocks, inline_commands, shell_lines
+from backsight.cli.main import app, spread_features
+from documents import DOCUMENTS, ROOT, SHELL, backsight_arguments, fenced_blocks, inline_commands, shell_lines
 
 LINES = sorted({line for path in DOCUMENTS for line in shell_lines(path.read_text())})
+#: Commands that need several machines stand in blocks of text: they parse, and are run by no test of a page.
+LINES += [
+    line
+    for path in DOCUMENTS
+    for kind, block in fenced_blocks(path.read_text())
+    if kind == "text"
+    for line in block.splitlines()
+    if line.startswith("backsight ")
+]
 INLINE = sorted({line for path in DOCUMENTS for line in inline_commands(path.read_text())})
 #: What else a shell block may hold, beside `backsight`, `make` and scripts of this repository.
 OTHERS = ("python3 -m venv ", ".venv/bin/pip install ", "pip install ", ". .venv/bin/activate", "pre-commit install")
-
-
-def words_after_program(line: str) -> list[str] | None:
-    """The arguments of a `backsight` line; None of any other line."""
-    words = shlex.split(line)
-    while words and re.fullmatch(r"\w+=.*", words[0]):
-        words = words[1:]
-    return words[1:] if words and words[0] in ("backsight", ".venv/bin/backsight") else None
 
 
 def parse(arguments: list[str]) -> None:
@@ -47,7 +48,7 @@ def parse(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("line", LINES)
 def test_every_line_of_shell_is_understood(line):
-    if (arguments := words_after_program(line)) is not None:
+    if (arguments := backsight_arguments(line)) is not None:
         parse(arguments)
     elif line.startswith("make "):
         for target in line.split()[1:]:
@@ -70,91 +71,16 @@ def test_every_command_within_a_line_exists_and_so_do_its_options(line):
 
 
 def test_lines_are_found_and_wrong_ones_are_seen():
-    assert len([line for line in LINES if words_after_program(line)]) > 40
+    assert len([line for line in LINES if backsight_arguments(line)]) > 40
     assert len(INLINE) > 10
     text = "```console\n$ backsight compare x.csv \\\n    --lookbacks 3   # no such option\n```\nand `backsight no`\n"
     (line,) = shell_lines(text)
     assert line == "backsight compare x.csv --lookbacks 3"
     with pytest.raises(typer.TyperException):
-        parse(words_after_program(line))
+        parse(backsight_arguments(line))
     (line,) = inline_commands(text)
     with pytest.raises(KeyError):
         test_every_command_within_a_line_exists_and_so_do_its_options(line)
-
-
-def is_cheap(arguments: list[str]) -> bool:
-    """Whether a command takes a second or so: no work, or ridge and two programs to compile, on data that is there."""
-    name, *rest = arguments
-    if name in ("data", "models", "doctor", "describe"):
-        return len(rest) == 0 or name != "data"
-    if not {"seattle", "sales.csv", "hourly.csv"} & set(rest):
-        return False
-    if name == "audit":
-        return rest[1].startswith("-")  # DATA alone
-    given = dict(pairwise(rest))
-    models, lookbacks = given.get("--models", "").split(","), given.get("--lookback", "1,3,7,30").split(",")
-    small = "--folds" not in rest and ("gru" not in models or len(lookbacks) <= 2)
-    return name in ("compare", "lookback") and small and set(models) <= {"ridge", "gru", "my_module:build"}
-
-
-#: Lines of the written pages; the examples of docs/commands.md are the program's own help.
-CHEAP = sorted(
-    {
-        shlex.join(arguments)
-        for path in DOCUMENTS
-        if path.name != "commands.md"
-        for line in shell_lines(path.read_text())
-        if (arguments := words_after_program(line)) and is_cheap(arguments)
-    }
-)
-
-
-def write_table(path, column, step, rows):
-    times = pd.date_range("2024-01-01", periods=rows, freq=step)
-    rng = np.random.default_rng(0)
-    values = 10 + np.arange(rows) % 7 + rng.standard_normal(rows)
-    dates = times.strftime("%Y-%m-%d" if step == "D" else "%Y-%m-%d %H:%M")
-    pd.DataFrame({"date": dates, column: values.round(3), "price": rng.integers(4, 9, rows) / 4}).to_csv(
-        path, index=False
-    )
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    """A folder with the files that the documents speak of."""
-    folder = tmp_path_factory.mktemp("desk")
-    write_table(folder / "sales.csv", "units", "D", 300)
-    write_table(folder / "hourly.csv", "load", "h", 24 * 50)
-    (folder / "my_module.py").write_text(
-        "import keras\n\n\ndef build(shape):\n    window = keras.Input(shape)\n"
-        "    return keras.Model(window, keras.layers.Dense(1)(keras.layers.Flatten()(window)))\n"
-    )
-    return folder
-
-
-@pytest.mark.parametrize("line", CHEAP)
-def test_cheap_commands_run(line, desk, monkeypatch, capsys):
-    """As written, but with one seed, one epoch and one process of its own, and without the baselines."""
-    monkeypatch.chdir(desk)
-    monkeypatch.syspath_prepend(str(desk))
-    arguments = shlex.split(line)
-    if arguments[0] in ("compare", "lookback"):
-        arguments += ["--seeds", "1", "--epochs", "1", "--no-baselines"]
-    if "--backend" in arguments:
-        arguments += ["--workers", "1"]
-    assert main(arguments) == 0, capsys.readouterr().err
-
-
-def test_cheap_commands_are_of_many_kinds():
-    assert {line.split()[0] for line in CHEAP} >= {
-        "audit",
-        "compare",
-        "lookback",
-        "data",
-        "models",
-        "describe",
-        "doctor",
-    }
 
 
 def blocks(path, language):

@@ -56,6 +56,11 @@ def parameter_breakdown(model: Any) -> tuple[LayerParameters, ...]:
 
     Args:
         model: a `keras.Model`, built.
+
+    >>> import backsight
+    >>> model = backsight.as_recipe("lstm_stacked").build(lookback=30, features=9, horizon=1)
+    >>> [(layer.name, layer.count) for layer in parameter_breakdown(model)]
+    [('lstm_1', 476), ('lstm_2', 420), ('head', 8)]
     """
     return tuple(
         LayerParameters(

@@ -12,6 +12,9 @@ from backsight.report.charts.draw import new_axis
 #: Okabe and Ito's colours; entries that read a window take them in turn, the others are grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
+#: When all colours are taken they begin again, with the next of these.
+MARKERS = "os^Dv"
+
 
 def plot_leads(
     leads: pd.DataFrame, ax: Axes | None = None, unit: str = "", part: str = "test", dashed: Collection[str] = ()
@@ -37,17 +40,18 @@ def plot_leads(
         for name, rows in leads.groupby("entry", sort=False)
     }
     low, high = _limits([rows for name, rows in lines.items() if name not in dashed or name in references])
-    colours = (COLOURS[place % len(COLOURS)] for place in range(len(lines)))
+    looks = ((c, MARKERS[place % len(MARKERS)]) for place in range(len(lines)) for c in COLOURS)
     greys = (str(0.35 + 0.2 * (place % 3)) for place in range(len(lines)))
     for name, rows in lines.items():
         measure = name in references or name in dashed
+        colour, marker = (next(greys), "o") if measure else next(looks)
         above = " (above)" if rows[f"{part}_rmse"].min() > high else ""
         ax.plot(
             *rows.to_numpy().T,
-            marker="o",
+            marker=marker,
             ms=3.5,
             lw=1.4,
-            color=next(greys) if measure else next(colours),
+            color=colour,
             ls="--" if measure else "-",
             label=name.replace("$", r"\$") + above,  # a "$" would start mathematics in matplotlib
         )

@@ -86,10 +86,11 @@ def plot_forecast(
         unit: of the target.
         part: "validation" or "test".
         lead: steps ahead.
-        intervals: rows of entry, lead, time, low, high, if known; those of the first entry are drawn.
+        intervals: rows of entry, lead, time, lower, upper, such as `Comparison.intervals`; those of the first entry are
+            drawn.
 
     Raises:
-        ValueError: there is no such entry, or nothing of that part and lead.
+        ValueError: there is no such entry, or nothing of that part and lead, or intervals are of others.
 
     >>> rows = pd.DataFrame({"entry": "a", "seed": 0, "part": "test", "lead": 1, "actual": [1.0, 2.0],
     ...                      "time": pd.date_range("2020-01-01", periods=2), "predicted": [1.5, 1.5]})
@@ -102,6 +103,8 @@ def plot_forecast(
         raise ValueError(f"There is no forecast of {unknown[0]!r}; there are {', '.join(names)}.")
     if not ((forecasts["part"] == part) & (forecasts["lead"] == lead)).any():
         raise ValueError(f"There is no forecast of the {part} part, {lead} steps ahead.")
+    if intervals is not None and chosen and chosen[0] not in set(intervals["entry"]):
+        raise ValueError(f"The intervals are not those of {chosen[0]!r}: ask for its own, or name it first.")
     return draw(forecast_chart(forecasts, chosen, unit, part, lead, intervals), ax)
 
 

@@ -247,8 +247,8 @@ class Comparison:
 
         Returns:
             one row a forecast: origin, lead, time, actual, predicted, seed_sd, lower and upper (by validation errors),
-            adaptive_lower and adaptive_upper (with updates as actuals arrive). Of many series the first column, series,
-            says of which.
+            adaptive_lower and adaptive_upper (with updates as actuals arrive), entry, level. Of many series the first
+            column, series, says of which.
 
         Raises:
             RecipeError: no such entry.
@@ -263,9 +263,10 @@ class Comparison:
         """
         if not 0 < level < 1:
             raise SettingError(f"A level is a share between 0 and 1, such as 0.9; {level} was given.")
+        name = self._single(entry)
         if isinstance(self.forecasts, PanelForecasts):
-            return examined_panel(self.forecasts, self._single(entry), level).rows()
-        return examined(centred(self._rows(entry)), level)
+            return examined_panel(self.forecasts, name, level).rows().assign(entry=name, level=level)
+        return examined(centred(self._rows(entry)), level).assign(entry=name, level=level)
 
     def _single(self, entry: str | None) -> str:
         """The name of an entry, and of an ensemble that of its members."""

@@ -36,8 +36,10 @@ def make_entries(
     """Every recipe at every lookback; those that read no window only once, at lookback 1.
 
     Raises:
-        SettingError: no lookback, or one below 1.
+        SettingError: no lookback, one below 1, or a number in place of a list.
     """
+    if not isinstance(lookbacks, Iterable):
+        raise SettingError(f"Lookbacks are a list of steps; {lookbacks!r} was given. Write [{lookbacks!r}].")
     steps = list(dict.fromkeys(lookbacks))
     if not steps or min(steps) < 1:
         raise SettingError(f"Lookbacks are numbers of steps, 1 or more; {steps or 'none'} were given.")

@@ -263,6 +263,15 @@ def load_model(path: str | Path) -> Model:
     Raises:
         ModelFileError: it is damaged or was not written by backsight; the message names the member. Nothing has been
             built or run by then.
+
+    >>> import backsight, tempfile
+    >>> series = backsight.load("seattle")
+    >>> found = backsight.compare(series, "temp_max", models="ridge", lookback=[3], seeds=1, baselines=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found.save(Path(folder, "model.zip"))
+    ...     model = load_model(Path(folder, "model.zip"))
+    >>> [str(time.date()) for time in model.predict(series)["time"].tail(1)]
+    ['2016-01-01']
     """
     with named(f"{path}"):
         with opened(Path(path)) as members:

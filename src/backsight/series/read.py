@@ -82,7 +82,7 @@ def read_series(
     name: str | None = None,
     units: Mapping[str, str] | None = None,
 ) -> Series | Panel:
-    """Read a series from a CSV or Parquet file, or many from a long table in which a column names them.
+    r"""Read a series from a CSV or Parquet file, or many from a long table in which a column names them.
 
     Args:
         path: a `.parquet` or `.pq` file is read as Parquet, anything else as CSV with a header line.
@@ -101,6 +101,14 @@ def read_series(
         DataError: the file can't be read, or a rule is broken; the message names the line.
         ColumnError: there is no column of times.
         SettingError: no sign to write numbers with.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "sales.csv")
+    ...     _ = path.write_text("day;units\n01.01.2023;128\n02.01.2023;138\n03.01.2023;142\n")
+    ...     series = read_series(path, time_format="%d.%m.%Y", units={"units": "pieces"})
+    >>> series.name, series.columns, series.column("units").tolist()
+    ('sales', ('units',), [128.0, 138.0, 142.0])
     """
     numerals = Numerals(decimal, thousands)
     path = Path(path)

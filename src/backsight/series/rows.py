@@ -46,7 +46,7 @@ class Rows:
         return len(self.times)
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """One column, shape (rows,).
+        """The column called `name`, shape (rows,), in its own unit.
 
         Raises:
             ColumnError: there is no such column.

@@ -101,6 +101,10 @@ def split_by_dates(series: Series, validation: str, test: str, gap: int = 0, fir
     Raises:
         DataError: a date can't be read.
         WindowError: a part would be empty.
+
+    >>> import backsight
+    >>> split_by_dates(backsight.load("seattle"), validation="2014-01-01", test="2015-01-01").test
+    range(1096, 1461)
     """
     at = [int(series.times.searchsorted(as_time(text))) for text in (validation, test)]
     if not first < at[0] < at[1] < len(series):
