@@ -24,6 +24,9 @@ from backsight.runs import search as searching
 from backsight.runs.compare import examine
 from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
+from backsight.runs.folder import LEDGER
+from backsight.runs.ledger import read_records
+from backsight.runs.model_file import load_model
 from backsight.runs.saved import STUDY_FILE, read_study, run_record
 from backsight.runs.search import carry_out_search, make_search
 from backsight.runs.search_log import JOURNAL, open_journal
@@ -339,6 +342,41 @@ def test_the_command_tunes_writes_and_goes_on(tmp_path, capsys):
     assert {main([*command, "--minutes", few]) for few in ("0", "nan")} == {2}
 
 
+def test_more_trials_may_choose_another_winner(tmp_path, capsys):
+    """Its exam takes the place of the one before; what is fitted of entries that stay is not fitted again."""
+    command = [*TUNE.replace("ridge,", "").split(" "), "--out", str(tmp_path / "out")]
+    assert main([*command, "--trials", "3"]) == 0
+    assert main([*command, "--trials", "8", "--json", str(tmp_path / "r.json")]) == 0
+    tuned = json.loads((tmp_path / "r.json").read_text())["models"][0]["best"]["entry"]
+    assert tuned.endswith("tuned")
+    finished = [r for r in read_records(tmp_path / "out" / LEDGER) if r["what"] == "finished"]
+    assert sorted({r["entry"] for r in finished}) == sorted(["trees(trees=5)_1", "trees(trees=5)_3", tuned])
+    assert len(finished) == 3 * 2
+    assert main([*command, "--trials", "8", "--out", str(tmp_path / "at once")]) == 0
+    for name in ("leaderboard.csv", "forecasts.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
+    assert main([*command, "--trials", "8", "--seeds", "1"]) == 2, "another search"
+    assert "seeds was" in capsys.readouterr().err
+
+
+def test_a_tuning_has_its_home_and_its_winner_can_be_saved(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("BACKSIGHT_RUNS", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    command = TUNE.replace("ridge,", "").split(" ")
+    assert main([*command, "--trials", "8", "--save", "model.zip", "--backend", "processes"]) == 0
+    assert "The trials run on threads" in " ".join(capsys.readouterr().out.split())
+    (folder,) = (tmp_path / "home").iterdir()
+    assert folder.name.endswith("-001-tune-seattle")
+    assert main(["runs"]) == 0
+    assert "done" in capsys.readouterr().out
+    assert main(["resume", folder.name, "--save", "tuned.zip", "--save-entry", "trees(trees=5)_3 tuned"]) == 0
+    assert load_model(tmp_path / "tuned.zip").card.name == "trees(trees=5)_3 tuned"
+    assert (folder / "next.json").exists()
+    assert main(["resume", folder.name, "--save", "tuned.zip", "--save-entry", "lstm"]) == 2
+    assert main(["tune", "nowhere.csv", "--save", "nowhere/model.zip"]) == 2
+    assert [path.name for path in (tmp_path / "home").iterdir()] == [folder.name]
+
+
 def test_minutes_end_a_search_of_models_without_epochs():
     """A thousand trials of ridge in no time at all: what was begun in time is kept, and the rest is not begun."""
     few = tune(make_toy(), "y", models="ridge", lookback=[2, 3], trials=1000, minutes=0.02, baselines=False)
@@ -356,7 +394,7 @@ def test_ctrl_c_keeps_the_trials_that_are_done(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(screen, "progress_bar", lambda of: nullcontext(PressesCtrlC(6)))
     long = TUNE.replace("trees(trees=5)", "dense(units=4)") + " --epochs 100000 --patience 100000 --workers 1"
     assert main([*long.split(" "), "--out", str(tmp_path)]) == 130
-    assert "The same command goes on from here" in capsys.readouterr().out
+    assert f"`backsight resume {tmp_path}` goes on" in " ".join(capsys.readouterr().out.split())
     record = json.loads((tmp_path / "tuning.json").read_text())
     assert record["interrupted"]
     assert record["exam"] is None, "no test day was opened"

@@ -150,23 +150,38 @@ class SearchForm(Form):
 class _Errors(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    name: str
     val_rmse: list[FiniteFloat | None]
     test_rmse: list[FiniteFloat | None]
+
+
+class _Named(_Errors):
+    name: str
 
 
 class _Exam(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    entries: list[_Errors]
+    entries: list[_Named] = []
+
+
+class _Point(_Errors):
+    entry: str
+
+
+class _Curve(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    points: list[_Point]
 
 
 class ResultForm(BaseModel):
-    """Of `result.json` what is read again: the errors of each entry."""
+    """Of `result.json` what is read again: the errors of each entry; of lookback curves those are points."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
     exam: _Exam | None
+    lines: dict[str, _Errors] = {}
+    curves: list[_Curve] = []
 
 
 class _OfPiece(Form):

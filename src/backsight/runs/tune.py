@@ -21,6 +21,7 @@ from backsight.runs.folder import run_in
 from backsight.runs.locks import work_in
 from backsight.runs.progress import Progress
 from backsight.runs.proposals import quiet
+from backsight.runs.renewed import renew_exam
 from backsight.runs.search import Found, Search, asked_record, carry_out_search, identify, make_search
 from backsight.runs.search_file import begin
 from backsight.runs.search_log import Save, open_journal
@@ -210,6 +211,8 @@ def sit_exam(tuning: Tuning, workers: int | None, progress: Progress | None, fol
     if tuning.found.interrupted:
         return tuning
     study = final_study(tuning)
+    if folder is not None:
+        renew_exam(folder, study)
     with run_in(folder, "tune", study) as run:
         return replace(tuning, comparison=examine(study, workers, progress, run))
 

@@ -78,8 +78,9 @@ def one_series(series: Series | Panel) -> Series:
     """
     if isinstance(series, Panel):
         raise SettingError(
-            f"This works on one series; {series.name} has {len(series.ids):,}, told by column {series.id!r}. Take one "
-            f"of them alone, or put all through one exam with `backsight compare` or `backsight lookback`."
+            f"This works on one series; {series.name} has {len(series.ids):,}, told by column {series.id!r}. Many "
+            f"series can be put through one exam with `backsight compare` or `backsight lookback`, and no more: their "
+            f"models can't be saved. For the rest take one of them alone."
         )
     return series
 
