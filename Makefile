@@ -66,6 +66,7 @@ bench: $(VENV)/developer
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/startup.py
 
 clean:

@@ -283,7 +283,14 @@ ATTACKS = {
         lambda f: own_text(f.card, f.members, b'"lookback":2', b'"lookback":3'), "model.json: .*its SHA-256 differs"
     ),
     # The card's values, all checksums right.
-    "a later format": (lambda f: f.said(format=2), "model.json: It is of format 2"),
+    "a later format": (lambda f: f.said(format=3), "model.json: It is of format 3"),
+    "many series without any": (lambda f: f.said(format=2), "model.json: .*models of many series, and no others"),
+    "many series": (
+        lambda f: f.said(format=2, many={"id": "shop", "series": 3}), "members must all be of the 3 series"
+    ),
+    "a billion series": (
+        lambda f: f.said(format=2, many={"id": "shop", "series": 10**9}), "members must all be of the 1000000000 series"
+    ),
     "a key more": (lambda f: f.said(code="open('loot', 'w')"), "model.json: .*code: Extra inputs"),
     "a key less": (
         lambda f: whole({k: v for k, v in f.card.items() if k != "step"}, f.members), "model.json: .*step: Field"

@@ -35,7 +35,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "empty line within": (changed(50, ""), "Line 50 .* empty"),
     "unclosed quote": (changed(50, '2020-02-18,"1,2'), "Line .* no CSV"),
     "text among numbers": (changed(50, "2020-02-18,much,2"), "Line 50, column 'y': 'much'"),
-    "decimal comma": (GOOD.replace(",", ";").replace("2020-02-18;6;", "2020-02-18;6,5;"), "decimal point"),
+    "decimal comma": (GOOD.replace(",", ";").replace("2020-02-18;6;", "2020-02-18;6,5;"), "--decimal ',' it is 6.5"),
     "underscore in a number": (changed(50, "2020-02-18,1_000,2"), "'1_000' is not a number"),
     "empty cell": (changed(50, "2020-02-18,,2"), "1 missing value, first at line 50 in column 'y'"),
     "NaN cell": (changed(50, "2020-02-18,NaN,2"), "missing value"),
@@ -45,7 +45,15 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "no header but dates": ("\n".join(LINES[1:]), "holds numbers"),
     "decimal commas all over": (
         re.sub(r";(\d)\n", r";\1,5\n", GOOD.replace(",", ";")),
-        "column 'x': '0,5'.*decimal point",
+        "column 'x': '0,5' is not a number. With --decimal ',' it is 0.5",
+    ),
+    "thousands or decimals": (
+        changed(50, '2020-02-18,"1,234",2'),
+        "With --thousands ',' it is 1234, with --decimal ',' it is 1.234: pass the one that is meant",
+    ),
+    "thousands all over": (
+        re.sub(r",(\d+)\n", r',"\1,234,567"\n', GOOD),
+        "column 'x': '0,234,567' is not a number. With --thousands ',' it is 234567",
     ),
     "repeated time": (changed(50, LINES[48]), "1 repeated time, first at line 50 .*--on-duplicate"),
     "out of order": (changed(50, "2019-02-19,1,2"), "not in time order: 2019-02-19 at line 50"),

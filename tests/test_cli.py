@@ -210,3 +210,17 @@ def test_the_bar_tells_entry_seed_epoch_best_and_time_left():
 def test_a_pipe_gets_no_bar(capsys):
     with screen.progress_bar() as progress:
         assert type(progress) is Silent
+
+
+@pytest.mark.parametrize("command", ["compare", "lookback"])
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [("wind", "--features wind,temp_max"), ("wind,temp_max", None), ("temp_*", None), (None, None)],
+)
+def test_inputs_without_the_targets_own_past_are_told(capsys, command, features, told):
+    chosen = ["--features", features] if features else []
+    asked = ["seattle", "--target", "temp_max", "--models", "ridge", "--lookback", "2,3", "--rows", "200", *chosen]
+    assert main([command, *asked]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert ("The own past of temp_max is not among the inputs" in said) is (told is not None)
+    assert told is None or told in said

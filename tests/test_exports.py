@@ -39,7 +39,7 @@ QUICKLY = {
 }
 NETWORKS = [name for name, recipe in RECIPES.items() if isinstance(recipe, Network)]
 #: What no other form has layers for.
-LEFT_OUT = ["persistence", "seasonal", "climatology"]
+LEFT_OUT = ["persistence", "seasonal", "climatology", "damped_persistence"]
 
 
 def make_series():

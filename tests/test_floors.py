@@ -11,7 +11,7 @@ import backsight
 
 ROOT = Path(backsight.__file__).parent
 FLOORS = {
-    "errors": 0, "vocabulary": 0,
+    "errors": 0, "settings": 0, "vocabulary": 0,
     "series": 1, "windows": 2,
     "program_cache": 3, "engine": 3, "convolution": 3, "recurrence": 3,
     "training": 4, "models": 5, "evaluation": 6, "runs": 7, "report": 8, "lesson": 8,

@@ -29,7 +29,7 @@ from backsight.runs.search import search_again
 from backsight.runs.search_file import read_search
 from backsight.runs.search_log import open_journal
 from backsight.series.read import read_series
-from backsight.training.plan import Plan, make_plan
+from backsight.training.plan import Plan, plan_from_json
 from conftest import make_toy
 
 #: Of each kind; BACKSIGHT_FUZZ asks for others, drawn anew each time.
@@ -122,13 +122,13 @@ def test_a_recipe_is_a_recipe_or_an_error(record, other, alone):
     with suppress(BacksightError):
         assert isinstance(recipe_from_json(other if alone else {**record, **other}), Recipe)
     with suppress(BacksightError):
-        json.dumps(asdict(make_plan(**{**PLANS[0], **other})), allow_nan=False)
+        json.dumps(asdict(plan_from_json({**PLANS[0], **other})), allow_nan=False)
 
 
 def test_what_is_fuzzed_is_good_when_it_is_left_alone():
     """Else everything above and below could fail for a reason of its own."""
     assert {type(recipe_from_json(record)).family for record in RECIPE_RECORDS} == set(FAMILIES)
-    assert make_plan(**PLANS[0]) == Plan()
+    assert plan_from_json(PLANS[0]) == Plan()
 
 
 # ---- runs

@@ -101,6 +101,24 @@ def test_a_lucky_seed_is_not_better(actual):
     assert judge.verdicts["net"].label == "tied"
 
 
+def test_that_nothing_is_gained_needs_proof(actual):
+    """What is behind, or the same but for a trace, gains nothing; what is tied since nobody can tell is left open."""
+    line = off(actual, 1.0, 2)
+    entries = {
+        "line": line,
+        "trace": line + 0.001 * off(np.zeros_like(actual), 1.0, 9),
+        "tied": off(actual, 1.0, 3),
+        "worse": off(actual, 1.4, 5),
+        "better": off(actual, 0.5, 4),
+        "swings": [off(actual, 0.6 if seed else 2.4, 20 + seed) for seed in range(3)],
+    }
+    judge = Judge(exam(actual, **entries), simple=["line"])
+    assert judge.no_gain == {"trace", "worse"}
+    assert judge.verdicts["tied"].label == judge.verdicts["trace"].label == "tied"
+    assert Judge(exam(actual, **entries)).no_gain == frozenset()
+    assert Judge(exam(actual, **entries).query("part == 'validation'"), simple=["line"]).no_gain == frozenset()
+
+
 def test_the_best_baseline_is_chosen_on_validation(actual):
     """`late` is best on test alone."""
     early, late = off(actual, 1.0, 1), off(actual, 1.0, 2)
@@ -142,6 +160,18 @@ def test_a_parrot_is_told_from_a_forecaster(seed):
     series = autoregressive(STEPS, seed, phi=0.5)
     assert not repeats(series, 0.5 * np.roll(series.column("y"), 1))
     assert not repeats(white_noise(STEPS, seed), np.zeros(STEPS))
+
+
+@pytest.mark.parametrize("copies_on", ["validation", "test"])
+def test_parrots_are_looked_for_on_the_days_of_the_verdicts(copies_on):
+    """What a verdict finds better than the last value is not warned of, whatever it did on the days before."""
+    y = random_walk(STEPS, 0).column("y")
+    yesterday = np.roll(y, 1)
+    half = np.arange(STEPS) < STEPS // 2
+    predicted = np.where(half == (copies_on == "validation"), yesterday, yesterday + 0.5 * (y - yesterday))
+    judge = Judge(exam(y, x=predicted, persistence=yesterday), floors=["persistence"], simple=["persistence"])
+    assert judge.parrots["x"].repeats is (copies_on == "test")
+    assert (judge.verdicts["x"].label == "no better") is (copies_on == "test")
 
 
 def test_sentences_of_pairs_fit_what_they_tell(actual):

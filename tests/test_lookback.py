@@ -103,6 +103,35 @@ def test_test_days_choose_nothing_and_say_what_it_costs():
     assert curves(*(e[e["part"] == "validation"] for e in entries)).choices["a"].cost is None
 
 
+def against_ridge(*entries, simple=("ridge_1",)):
+    points = {name: Point(name[:-2], int(name[-1])) for name in (table["entry"].iloc[0] for table in entries)}
+    return LookbackCurves(Judge(pd.concat(entries, ignore_index=True), simple=simple), points)
+
+
+def test_the_best_network_is_tested_against_the_best_simple_model():
+    """Both are chosen on validation; p is adjusted together with what shorter lookbacks cost."""
+    ridge, short, long = rows("ridge_1", noise(0, 1.0)), rows("a_1", noise(1, 1.0)), rows("a_3", noise(2, 1.0) - 0.01)
+    unlucky = rows("a_9", noise(3, 1.1))
+    unlucky.loc[unlucky["part"] == "test", "predicted"] *= 0.5
+    found = against_ridge(ridge, short, long, unlucky)
+    alone = found.judge.paired("a_3", "ridge_1")
+    assert (found.network.first, found.network.second) == ("a_3", "ridge_1"), "a_9 is best on test alone"
+    assert found.choices["a"].recommended == "a_1"
+    cost = found.judge.paired("a_1", "a_3")
+    assert found.network == replace(alone, p=min(1.0, 2 * alone.p) if alone.p < cost.p else found.network.p)
+    assert found.network.p >= alone.p
+    assert against_ridge(short, long, simple=()).network is None
+    assert against_ridge(ridge).network is None
+    assert against_ridge(*(t[t["part"] == "validation"] for t in (ridge, short, long))).network is None
+
+
+def test_a_pair_that_is_asked_both_ways_is_asked_once():
+    """Ridge with one step is recommended, a with three is best: what that costs is what the network is worth."""
+    found = against_ridge(rows("ridge_1", noise(0, 1.0)), rows("a_3", noise(2, 1.0) - 0.01))
+    assert (found.overall.recommended, found.overall.best) == ("ridge_1", "a_3")
+    assert found.network == found.overall.cost == found.judge.paired("ridge_1", "a_3")
+
+
 def test_among_all_models_what_is_known_of_one_alone_stays_known():
     """Beside many other entries a_1 could not be told from a_3; alone it can, and so it is not recommended."""
     worse = np.random.default_rng(2).normal(0, 0.15, DAYS)
@@ -236,6 +265,8 @@ def test_the_command_prints_writes_and_records(tmp_path, capsys):
     assert table["val_rmse"].tolist() == pytest.approx([np.mean(p["val_rmse"]) for p in curve["points"]])
     assert table.loc[table["recommended"], "entry"].tolist() == [curve["choice"]["entry"]]
     assert all(len(point["seconds"]) == 2 for point in curve["points"])
+    assert curve["network"]
+    assert (record["pairs"], curve["points"][0]["verdict"]) == ([], ""), "there is nothing to measure it by"
 
 
 @pytest.mark.parametrize(

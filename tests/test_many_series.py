@@ -494,9 +494,8 @@ def test_bytes_that_are_no_fit_of_many_series_are_refused(found):
 
 
 def test_what_is_not_made_for_many_series_says_so(found):
-    for ask in (found.model, found.calibration):
-        with pytest.raises(SettingError, match="one series"):
-            ask("ridge_4")
+    with pytest.raises(SettingError, match="one series"):
+        found.calibration("ridge_4")
 
 
 def test_lookbacks_of_many_series():
@@ -751,7 +750,7 @@ def test_a_run_of_many_series_is_read_again(result, capsys):
         read_study(folder / "out")
 
 
-def test_a_run_of_many_series_goes_on_where_it_was(result, capsys):
+def test_a_run_of_many_series_goes_on_where_it_was(result):
     folder, command = result
     assert main([*command[:-4], "--out", str(folder / "again"), "--skip-short"]) == 0
     ledger = folder / "again" / "ledger.jsonl"
@@ -762,8 +761,6 @@ def test_a_run_of_many_series_goes_on_where_it_was(result, capsys):
     assert main(["resume", str(folder / "again")]) == 0
     assert (folder / "again" / "leaderboard.csv").read_bytes() == wanted
     assert ledger.read_text().splitlines()[:3] == lines[:3]
-    assert main([*command, "--skip-short", "--save", str(folder / "model.zip")]) == 2
-    assert "This works on one series" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["tune", "memory lstm", "audit", "lesson"])

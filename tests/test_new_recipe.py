@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -16,17 +16,25 @@ from conftest import make_toy
 from documents import ROOT, fenced_blocks
 from laws import law_alone_or_together, law_future, law_poison_after_training, law_poison_after_validation, views
 
-FILE, LINE, _ = (block for kind, block in fenced_blocks((ROOT / "docs/new-recipe.md").read_text()) if kind == "python")
+FILE, CALL, LINE, _ = (
+    block for kind, block in fenced_blocks((ROOT / "docs/new-recipe.md").read_text()) if kind == "python"
+)
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch):
-    """The recipe of the page, from its file, entered into the registry by its line."""
+def module(tmp_path, monkeypatch):
+    """The file of the page, imported."""
     (tmp_path / "smoothing.py").write_text(FILE)
     spec = importlib.util.spec_from_file_location("smoothing", tmp_path / "smoothing.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "smoothing", module)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def recipe(module, monkeypatch):
+    """The recipe of the page, entered into the registry by its line."""
     entered = eval("{" + LINE + "}", vars(module))  # as it stands within the table
     for name, new in entered.items():
         monkeypatch.setitem(registry.RECIPES, name, new)
@@ -70,3 +78,11 @@ def test_it_sits_the_exam_and_is_right(recipe):
     )  # the last value alone
     assert board.loc["smoothing_4", "val_rmse"] <= board.loc["persistence", "val_rmse"]  # it may choose that rate
     assert board.loc["smoothing_4", "test_rmse"] < board.loc["persistence", "test_rmse"]
+
+
+def test_without_the_registry_python_can_give_it_to_a_comparison(module):
+    sales = replace(make_toy(300), columns=("units", "a", "b"))
+    names = {"sales": sales}
+    exec(CALL.replace('"gru"', '"ridge"'), names)
+    entries = set(names["found"].leaderboard["entry"])
+    assert {"smoothing_7", "smoothing_28", "smoothing(rate=0.3)_7", "smoothing(rate=0.3)_28", "ridge_7"} < entries

@@ -271,7 +271,7 @@ def test_every_entry_of_a_comparison_has_its_coverage(found, tmp_path):
     assert "In single series:" in said and " sd wide on average" in said
     for name, write in interval_files(exam_intervals(record), record["recommended"], found.forecasts).items():
         write(tmp_path / name)
-    kept = pd.read_parquet(tmp_path / "intervals.parquet").drop(columns="entry")
+    kept = pd.read_parquet(tmp_path / "intervals.parquet").drop(columns=["entry", "level"])
     pd.testing.assert_frame_equal(kept, found.intervals(), check_categorical=False)
     assert len(pd.read_csv(tmp_path / "coverage.csv")) == len(record["entries"]) * (1 + HORIZON) * 2
     table = series_rows(record["series"], exam_intervals(record))

@@ -20,7 +20,7 @@ from backsight.runs.compare import compare
 from backsight.runs.record import exam_record
 from backsight.series.series import Series
 from backsight.training.losses import error_sums, in_order, pinball, point
-from backsight.training.plan import Plan, make_plan
+from backsight.training.plan import Plan
 from backsight.training.watch import Watch
 from backsight.windows.split import split_by_fractions
 from backsight.windows.windows import with_inputs
@@ -82,12 +82,12 @@ def test_quantiles_that_cross_are_put_in_order():
 )
 def test_quantiles_rise_around_the_median(quantiles):
     with pytest.raises(SettingError, match="planned"):
-        make_plan(loss="quantile", quantiles=quantiles)
+        Plan(loss="quantile", quantiles=quantiles)
 
 
 def test_a_plan_goes_through_json_and_squared_ones_learn_no_quantiles():
-    plan = make_plan(loss="quantile", quantiles=[0.1, 0.25, 0.5, 0.75, 0.9])
-    assert make_plan(**asdict(plan)) == plan
+    plan = Plan(loss="quantile", quantiles=[0.1, 0.25, 0.5, 0.75, 0.9])
+    assert Plan(**asdict(plan)) == plan
     assert plan.learnt_quantiles == (0.1, 0.25, 0.5, 0.75, 0.9)
     assert Plan(quantiles=QUANTILES).learnt_quantiles == ()
 

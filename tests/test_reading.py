@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backsight.errors import BacksightError, ColumnError, DataError
+from backsight.cli.main import main
+from backsight.errors import BacksightError, ColumnError, DataError, SettingError
+from backsight.runs.saved import read_study
 from backsight.series.columns import expand_globs
+from backsight.series.doctor.diagnosis import audit
 from backsight.series.frequency import find_step, grid_places, times_after
 from backsight.series.from_frame import from_frame
 from backsight.series.read import read_series
@@ -218,3 +221,62 @@ def test_parquet_types_that_are_numbers(tmp_path):
     assert series.columns == ("d", "b", "n")
     assert series.left_out == ("span",)
     assert series.values[2].tolist() == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "how"),
+    [
+        (["1234.5", "-0.25", "1e3", ""], {}),
+        (["1234,5", "-0,25", "1e3", ""], {"decimal": ","}),
+        (["1,234.5", "-.25", "1,000", "NA"], {"thousands": ","}),
+        (["1.234,5", "-,25", "1.000", " "], {"decimal": ",", "thousands": "."}),
+        (["1\u202f234,5", "-0,25", "1 000", "nan"], {"decimal": ",", "thousands": " "}),
+        (["1'234.5", "-0.25", "1000", ""], {"thousands": "'"}),
+    ],
+)
+def test_numbers_are_read_as_they_are_said_to_be_written(tmp_path, cells, how):
+    file = tmp_path / "numbers.csv"
+    file.write_text("day;y\n" + "".join(f"2020-01-0{i + 1};{cell}\n" for i, cell in enumerate(cells)))
+    read = read_series(file, on_missing="ffill", **how)
+    assert read.values[:, 0].tolist() == [1234.5, -0.25, 1000.0, 1000.0]
+    assert audit(file, **how).table.numbers["y"].dropna().tolist() == [1234.5, -0.25, 1000.0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "how"),
+    [
+        ("1.99", {"decimal": ","}),
+        ("1.234", {"decimal": ","}),
+        ("12,34", {"thousands": ","}),
+        ("1,2345", {"thousands": ","}),
+        ("1234,567", {"thousands": ","}),
+        ("1,234,5", {"decimal": ","}),
+        ("1.234.5", {"decimal": ",", "thousands": "."}),
+    ],
+)
+def test_no_number_is_read_in_two_ways(tmp_path, cell, how):
+    file = tmp_path / "numbers.csv"
+    file.write_text(f"day;y\n2020-01-01;1\n2020-01-02;{cell}\n2020-01-03;3\n")
+    with pytest.raises(DataError, match=r"Line 3, column 'y'.* is not a number\. Mend the cell as --"):
+        read_series(file, **how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"decimal": ";"}, {"thousands": "."}, {"decimal": ",", "thousands": ","}, {"thousands": "0"}, {"thousands": ""}],
+)
+def test_signs_that_can_not_be_are_refused(tmp_path, how):
+    with pytest.raises(SettingError, match=r"--decimal|--thousands"):
+        read_series(tmp_path / "none.csv", **how)
+
+
+def test_the_command_line_says_how_numbers_are_written_and_a_run_remembers(tmp_path):
+    file = tmp_path / "german.csv"
+    days = pd.date_range("2020-01-01", periods=60)
+    lines = [f"{day:%Y-%m-%d};{1000 + i % 7:,}".replace(",", ".") + f",{i % 10}" for i, day in enumerate(days)]
+    file.write_text("\n".join(["day;y", *lines]))
+    asked = ["--target", "y", "--decimal", ",", "--thousands", "."]
+    run = tmp_path / "run"
+    assert main(["compare", str(file), *asked, "--models", "ridge", "--lookback", "2", "--out", str(run)]) == 0
+    assert read_study(run).series.values[:3, 0].tolist() == [1000.0, 1001.1, 1002.2]
+    assert main(["audit", str(file), *asked]) == 0

@@ -1,6 +1,6 @@
 """Recipes: names and JSON both ways, settings, a user's own function."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from backsight.errors import RecipeError, SettingError, WindowError
 from backsight.models.climatology import Climatology
 from backsight.models.convolution import layers_to_see
+from backsight.models.damped import DampedPersistence
 from backsight.models.network import Network
 from backsight.models.persistence import SeasonalPersistence, usual_seasons
 from backsight.models.recursive import Recursive
@@ -26,6 +27,7 @@ from backsight.models.registry import (
 )
 from backsight.models.transformer import sinusoids
 from backsight.runs.compare import compare
+from backsight.series.generated import autoregressive
 from backsight.training.plan import Plan
 from conftest import make_toy
 from laws import views
@@ -193,6 +195,32 @@ def test_climatology_of_less_than_a_year_is_the_mean():
     forecaster = Climatology().fit(learn, check, Plan(), 0)
     assert forecaster.parameters == 1
     np.testing.assert_allclose(forecaster.predict(test), learn.targets[4:120].mean())
+
+
+def test_damped_persistence_regresses_later_anomalies_on_the_last():
+    """By hand: the toy is shorter than a year, so its climatology is the mean of its training targets."""
+    learn, check, test = views(make_toy())
+    forecaster = DampedPersistence().fit(learn, check, Plan(), 0)
+    usual = learn.targets[4:120].mean()
+    last, later = learn.targets[learn.origins] - usual, learn.gather_outputs() - usual
+    by_hand = [np.linalg.lstsq(last[:, None], of_lead, rcond=None)[0][0] for of_lead in later.T]
+    np.testing.assert_allclose(forecaster.shares, by_hand)
+    assert forecaster.parameters == 1 + 2
+    expected = usual + np.outer(test.targets[test.origins] - usual, by_hand)
+    np.testing.assert_allclose(forecaster.predict(test), expected)
+
+
+def test_anomalies_of_an_autoregression_fade_by_its_powers():
+    series = autoregressive(20_000, seed=0, phi=0.8)
+    found = compare(series, "y", models="damped_persistence", lookback=[1], horizon=4, baselines=False)
+    np.testing.assert_allclose(found.fitted[0].forecaster.shares, 0.8 ** np.arange(1, 5), atol=0.02)
+
+
+def test_damped_persistence_of_what_never_varies_is_climatology():
+    toy = make_toy()
+    learn, check, test = views(replace(toy, values=np.full_like(toy.values, 7.0)))
+    forecaster = DampedPersistence().fit(learn, check, Plan(), 0)
+    np.testing.assert_allclose(forecaster.predict(test), 7.0)
 
 
 @given(st.integers(1, 400), st.integers(2, 5))

@@ -2,11 +2,14 @@
 
 import json
 import re
+import shlex
+import shutil
 from base64 import b64encode
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from string import ascii_lowercase
 
 import html5lib
@@ -24,10 +27,10 @@ from backsight.report.charts.draw import draw, draw_panels, save
 from backsight.report.charts.errors import autocorrelation, lead_chart, month_chart, residual_chart, size_charts
 from backsight.report.charts.forecast import forecast_chart, mean_forecasts
 from backsight.report.charts.leaderboard import leaderboard_chart
-from backsight.report.charts.ticks import counted_axis, number_axis, time_axis
+from backsight.report.charts.ticks import counted_axis, log_axis, number_axis, time_axis
 from backsight.report.diagrams.cell import GATES, draw_cell
 from backsight.report.diagrams.unrolled import draw_unrolled
-from backsight.report.figures import charts_of, lookback_rows, picture_writers, shown_entries
+from backsight.report.figures import NAMES, charts_of, lookback_rows, picture_writers, shown_entries
 from backsight.report.page import page as pages
 from backsight.report.page.answer import answers
 from backsight.report.page.html import Html, tag
@@ -39,8 +42,8 @@ from backsight.runs.layout import RESULT_FILE
 from report_runs import COMMAND, HOSTILE, everything, renamed
 
 SECTIONS = {
-    "answer", "leaderboard", "lookback", "training", "forecast", "errors", "memory", "attention", "data", "said",
-    "repeat", "sources",
+    "answer", "leaderboard", "lookback", "training", "forecast", "errors", "memory", "layers", "attention", "data",
+    "said", "repeat", "sources",
 }  # fmt: skip
 
 
@@ -110,7 +113,8 @@ def test_the_page_asks_nothing_of_anybody(stored):
 
 LESS = [
     ("training", {"histories": None}),
-    ("memory", {"memory": None}),
+    ("memory", {"memory": None, "folder": None}),
+    ("layers", {"memory": None}),
     ("attention", {"memory": None}),
     ("forecast", {"forecasts": None}),
     ("errors", {"forecasts": None}),
@@ -176,7 +180,7 @@ def test_the_report_is_written_again_from_the_files_alone(report_run, monkeypatc
     first = (report_run / "report.html").read_bytes()
     copy = tmp_path / "copy"
     copy.mkdir()
-    for name in ("result.json", "made.json", "run.json", *(p.name for p in report_run.glob("*.csv"))):
+    for name in (*(p.name for p in report_run.glob("*.json")), *(p.name for p in report_run.glob("*.csv"))):
         (copy / name).write_bytes((report_run / name).read_bytes())
     monkeypatch.setenv("BACKSIGHT_DATA", str(tmp_path))
     assert main(["report", str(copy)]) == 0
@@ -264,20 +268,76 @@ def test_answers_name_ties_lookback_networks_and_what_comes_next(stored):
     assert tied[0] in because
     assert found["Which to take?"].answer == stored.exam["recommended"]
     assert found["What comes next, 2014-06-19?"].answer == "20.50 degC"
-    assert "90% interval 16.00 to 25.10 degC." in found["What comes next, 2014-06-19?"].because
+    assert "90 % interval 16.00 to 25.10 degC." in found["What comes next, 2014-06-19?"].because
+
+
+def worth(stored):
+    """What the page says of networks."""
+    return next(one for one in answers(stored) if one.question == "Is any network worth it?")
 
 
 @pytest.mark.parametrize(
-    ("verdict", "answer"),
-    [("better", "Yes"), ("tied", "No"), ("no better", "No"), ("too few windows", "Not to be told")],
+    ("verdict", "no_gain", "answer"),
+    [
+        ("better", False, "Yes"),
+        ("tied", False, "Not shown"),
+        ("tied", True, "No"),
+        ("behind", True, "No"),
+        ("no better", False, "Not shown"),
+        ("no better", True, "No"),
+        ("too few windows", False, "Not to be told"),
+    ],
 )
-def test_whether_a_network_is_worth_it(stored, verdict, answer):
-    entries = [{**e, "verdict": verdict} if e["network"] else e for e in stored.entries]
+def test_whether_a_network_is_worth_it(stored, verdict, no_gain, answer):
+    entries = [{**e, "verdict": verdict, "no_gain": no_gain} if e["network"] else e for e in stored.entries]
     exam = {**stored.exam, "entries": entries}
-    found = {one.question: one for one in answers(replace(stored, record={**stored.record, "exam": exam}))}
-    assert found["Is any network worth it?"].answer == answer
+    found = worth(replace(stored, record={**stored.record, "exam": exam}))
+    assert found.answer == answer
     if verdict == "no better":
-        assert f"no better than {exam['floor']}: " in found["Is any network worth it?"].because
+        assert f"not shown to be better than {exam['floor']}: " in found.because
+    assert (" would have shown, four times in five." in found.because) == (answer == "Not shown")
+    one_open = [{**e, "no_gain": no_gain and e is not entries[-1]} for e in entries]
+    one_open[-1] = {**one_open[-1], "network": True, "ensemble": False, "verdict": verdict}
+    unsure = replace(stored, record={**stored.record, "exam": {**exam, "entries": one_open}})
+    assert worth(unsure).answer == ("Not shown" if answer == "No" else answer), "one that might gain leaves it open"
+
+
+def test_a_run_of_before_says_not_shown(stored):
+    """Its record does not say what was ruled out."""
+    entries = [{k: v for k, v in e.items() if k != "no_gain"} for e in stored.entries]
+    entries = [{**e, "verdict": "behind"} if e["network"] else e for e in entries]
+    entries = [{**e, "intervals": {k: v for k, v in e["intervals"].items() if k != "each"}} for e in entries]
+    before = replace(stored, record={**stored.record, "exam": {**stored.exam, "entries": entries}})
+    assert worth(before).answer == "Not shown"
+    assert "said" in ids(page_of(before))
+
+
+def test_lookback_curves_say_whether_a_network_is_worth_it(tmp_path):
+    command = "lookback seattle --rows 900 --lookback 1,3 --models ridge,gru(units=3) --epochs 3 --seeds 2"
+    assert main([*shlex.split(command), "--out", str(tmp_path)]) == 0
+    stored = read_stored(tmp_path)
+    (pair,) = stored.record["pairs"]
+    assert (pair["asked"], pair["second"]) == ("network", stored.exam["baseline"])
+    curves = [{**c, "points": [{**p, "verdict": "better"} for p in c["points"]]} for c in stored.record["curves"]]
+    said = worth(replace(stored, record={**stored.record, "curves": curves}))
+    assert said.answer == "Yes"
+    assert "gru(units=3)_1 and gru(units=3)_3" in said.because
+    assert "ridge_1" not in said.because.partition(": ")[2]
+    page_text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Is any network worth it?" in page_text
+    assert f"backsight memory {tmp_path} --out {tmp_path}" in page_text
+    assert main(["memory", str(tmp_path), "--out", str(tmp_path)]) == 0, "the command that the page names"
+    page_text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "backsight memory" not in page_text
+    assert {"memory", "layers"} <= ids(page_text)
+    later = ("verdict", "against", "no_gain", "intervals")
+    before = {k: v for k, v in stored.record.items() if k != "pairs"}
+    before["curves"] = [
+        {**c, "points": [{k: v for k, v in p.items() if k not in later} for p in c["points"]]} for c in before["curves"]
+    ]
+    asked = [one.question for one in answers(replace(stored, record=before))]
+    assert asked == ["Which to take?", "How far back is worth looking?"]
+    assert "answer" in ids(page_of(replace(stored, record=before)))
 
 
 def test_mean_forecasts_are_those_of_the_ensemble(stored):
@@ -381,6 +441,96 @@ def test_a_memory_profile_of_another_run_is_left_alone(report_run, tmp_path):
     assert "report.html" in write_report(tmp_path)
 
 
+def test_memory_written_into_a_run_is_in_its_page_at_once(report_run):
+    """`make_run` writes no report after it; see `report_runs`."""
+    assert {"memory", "layers", "attention"} <= ids((report_run / "report.html").read_text(encoding="utf-8"))
+    assert (report_run / "figures" / "gates.svg").exists()
+
+
+def in_memory_section(stored):
+    """The words of the section, figures left out."""
+    section = next(e for e in parsed(page_of(stored)) if e.get("id") == "memory")
+    return [" ".join(p.itertext()) for p in section.findall("p")]
+
+
+def test_a_page_without_memory_says_which_command_adds_it(stored):
+    bare = replace(stored, memory=None, folder=Path("my runs/it's"))
+    (words,) = in_memory_section(bare)
+    command = words[words.index("backsight memory") :]
+    assert shlex.split(command) == ["backsight", "memory", "my runs/it's", "--out", "my runs/it's"]
+    assert not any("backsight memory" in said for said in in_memory_section(stored))
+    no_networks = [{**e, "network": False} for e in stored.entries]
+    own = [{**e, "recipe": {"function": "mine:build", "code": None}} for e in stored.study["entries"]]
+    for less in (
+        {"record": {**stored.record, "exam": {**stored.exam, "entries": no_networks}}},
+        {"study": {**stored.study, "source": None}},
+        {"study": {**stored.study, "entries": own}},
+        {"study": {}},
+    ):
+        assert "memory" not in ids(page_of(replace(bare, **less)))
+
+
+def test_slopes_states_and_gates_are_those_of_the_record(stored):
+    charts = charts_of(stored)
+    entry = next(e for e in stored.memory["entries"] if e["name"] == "gru(units=3)_4")
+    slopes = next(c for c in charts["slopes"] if c.title == entry["name"])
+    drawn = {m.label: m.y for m in slopes.marks}
+    for place, column in enumerate(entry["inputs"]):
+        assert drawn[column] == pytest.approx([of_lag[place] for of_lag in entry["slopes"]])
+    traces = entry["recurrent"]
+    gates = next(c for c in charts["gates"] if c.title.startswith(entry["name"]))
+    means = {m.label: m.y for m in gates.marks if m.label}
+    assert set(means) == set(traces[0]["gates"])
+    for gate, mean in means.items():
+        assert mean == pytest.approx(np.mean([t["gates"][gate]["mean"] for t in traces], axis=0))
+    (states,) = charts["states"]
+    line = next(m for m in states.marks if getattr(m, "label", "") == entry["name"])
+    assert line.y == pytest.approx(np.exp(np.mean(np.log([t["felt"]["median"] for t in traces]), axis=0)))
+
+
+def test_figures_that_a_report_no_longer_has_are_removed_and_no_others(report_run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(report_run, copy)
+    figures = copy / "figures"
+    (figures / "mine.png").write_bytes((figures / "gates.png").read_bytes())
+    (figures / "importance.svg").write_text("<svg>drawn by hand</svg>")
+    (figures / "search.svg").symlink_to(figures / "gates.svg")
+    (figures / "lesson.png").mkdir()
+    (copy / "gates.png").write_bytes((figures / "gates.png").read_bytes())
+    (copy / "memory.json").unlink()
+    written = write_report(copy)
+    left = {str(p.relative_to(copy)) for p in figures.iterdir()}
+    mine = {"figures/mine.png", "figures/importance.svg", "figures/search.svg", "figures/lesson.png"}
+    assert left == {name for name in written if name.startswith("figures/")} | mine
+    assert not {"figures/gates.png", "figures/memory.svg", "figures/attention.png"} & left
+    assert (copy / "gates.png").exists()
+
+
+def test_every_figure_has_a_name_that_is_known(stored):
+    """Or it would never be removed."""
+    lesson = [{"name": "Baseline", "published_rmse": None, "test_rmse": [1.0]}]
+    model = {"name": "gru", "importance": {"units": 1.0}, "best": None, "untuned": None, "finished": 1, "pruned": 0}
+    full = replace(
+        stored, record={**stored.record, "rows": lesson, "models": [model]}, lesson_histories=stored.histories,
+        trials=pd.DataFrame({"model": ["gru"]}),
+    )  # fmt: skip
+    assert {name[len("figures/") : -4] for name in picture_writers(full, charts_of(full))} == set(NAMES)
+
+
+def test_intervals_say_their_level(report_run):
+    """And those of a run of before, that had no such column, are drawn without."""
+    stored = read_stored(report_run)
+    assert set(stored.intervals["level"]) == {0.9}
+    taken = stored.exam["recommended"].removesuffix(" ensemble")
+    for table, name in (
+        (stored.intervals, "90 % interval of "),
+        (stored.intervals.drop(columns="level"), "interval of "),
+    ):
+        rows = table.assign(entry=taken)
+        chart = forecast_chart(stored.forecasts, [taken], intervals=rows)
+        assert [m.label for m in chart.marks if type(m).__name__ == "Band"] == [f"{name}{taken}"]
+
+
 def test_attributes_and_children_are_escaped():
     made = tag("p", '<b>"', title="'\"<>&", hidden=False, n=1.5)
     (found,) = (e for e in parsed(made) if e.tag == "p")
@@ -443,6 +593,17 @@ def test_axes_of_any_numbers_hold_them_and_their_ticks(values, zero):
     assert 1 <= len(ticks) <= 12
     assert ticks == sorted(set(ticks))
     assert np.all((axis.place(ticks) >= -1e-6) & (axis.place(ticks) <= 1 + 1e-6))
+
+
+@given(st.lists(st.one_of(st.floats(0, 1e12), st.just(float("nan"))), max_size=8), st.sampled_from([0.0, 1e-8, 0.1]))
+def test_logarithmic_axes_hold_what_can_be_drawn_and_two_ticks(values, least):
+    axis = log_axis("", values, least=least)
+    known = [v for v in values if np.isfinite(v) and v > max(least, 1e-300)]
+    assert all(axis.low * (1 - 1e-9) <= v <= axis.high * (1 + 1e-9) for v in known)
+    places = axis.place([tick.value for tick in axis.ticks])
+    assert 2 <= len(places) <= 8
+    assert np.all(np.diff(places) > 0)
+    assert np.all((places >= -1e-6) & (places <= 1 + 1e-6))
 
 
 @given(st.integers(0, 2000), st.integers(0, 2000), st.sampled_from(["linear", "recent"]))

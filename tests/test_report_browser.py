@@ -96,6 +96,14 @@ def test_quiet_offline_drawn_and_no_wider_than_the_screen(browser, folder, name,
     assert requests(browser) == [path.as_uri()]
 
 
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
+def test_the_answers_are_on_the_first_screen(browser, folder, size):
+    look(browser, folder / "page.html", size)
+    below = "return document.querySelector('#answer').getBoundingClientRect().bottom"
+    assert len(browser.find_elements("css selector", "#answer .answer")) == 4
+    assert browser.execute_script(below) <= size[1]
+
+
 def test_the_theme_can_be_changed(browser, folder):
     look(browser, folder / "page.html")
     colour = "return getComputedStyle(document.body).backgroundColor"

@@ -73,7 +73,7 @@ def test_a_run_that_has_ended_saves_any_of_its_models(tmp_path, capsys):
         ("--save {folder}/model.zip --models test_recipes:own_network", "might be recommended"),
         (
             "--save {folder}/model.zip --models test_recipes:own_network --save-entry test_recipes:own_network_3",
-            "is a function: a file can't hold it",
+            "is a model of yours, which no file holds",
         ),
     ],
 )

@@ -6,9 +6,11 @@
 >>> list(found.leaderboard.columns[:4])
 ['group', 'entry', 'seeds', 'val_rmse']
 
-Names are loaded when they are first used: importing backsight imports neither pandas nor Keras.
+Names are loaded when they are first used: importing backsight imports neither pandas nor Keras. It does say which
+backend Keras takes when that is imported later: JAX, the one that backsight trains on, unless KERAS_BACKEND is set.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -113,6 +115,10 @@ if TYPE_CHECKING:
     from backsight.windows.split import (
         split_by_fractions as split_by_fractions,
     )
+
+# Here, and not only where backsight first needs Keras (see `engine`): a user's own `import keras` may come before, and
+# Keras reads its backend once, when it is imported. Whoever has set another meets a clear error where it matters.
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 #: Every public name, and the module it lives in. A test compares this list with the imports above.
 _HOME = {

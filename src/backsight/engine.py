@@ -36,7 +36,8 @@ def keras_on_jax() -> ModuleType:
     if keras.backend.backend() != "jax":
         raise SettingError(
             f"backsight trains on Keras's JAX backend, and this process has loaded Keras on "
-            f"{keras.backend.backend()!r}. Set KERAS_BACKEND=jax before Keras is imported."
+            f"{keras.backend.backend()!r}. Start Python anew and import backsight before Keras, with "
+            f"KERAS_BACKEND=jax or without that variable."
         )
     # A lookback of 1 may be asked of attention too; Keras takes that for a slip.
     warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)

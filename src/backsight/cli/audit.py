@@ -85,12 +85,12 @@ def _audit_data(data: str, options: DataOptions, mask: Path | None, suspect: boo
     """Whether something is wrong with the data."""
     import dataclasses
 
-    reading = dataclasses.replace(DataOptions(), target=options.target, time=options.time)
-    reading = dataclasses.replace(reading, time_format=options.time_format, encoding=options.encoding)
-    if reading != options:
+    names = ("time", "time_format", "encoding", "decimal", "thousands")
+    reading = {name: getattr(options, name) for name in names}
+    if dataclasses.replace(DataOptions(), target=options.target, **reading) != options:
         raise SettingError(
             "An audit of data looks at the whole file as it stands: of the options of data it takes --target, --time, "
-            "--time-format and --encoding."
+            "--time-format, --encoding, --decimal and --thousands."
         )
     if suspect and mask is None:
         raise SettingError("--mask-suspect says what --mask FILE empties: name that file.")
@@ -103,7 +103,7 @@ def _audit_data(data: str, options: DataOptions, mask: Path | None, suspect: boo
     from backsight.series.doctor.diagnosis import audit as audit_data
 
     target = options.target or (CATALOGUE[data].target if data in CATALOGUE else None)
-    found = audit_data(data, target, time=options.time, time_format=options.time_format, encoding=options.encoding)
+    found = audit_data(data, target, **reading)
     record, masked = found.record(), found.mask_record(suspect)
     written = _write_mask(found, mask, suspect) if mask is not None and masked["cells"] else None
     print_json({**record, "mask": {**masked, "written": written}}, json)

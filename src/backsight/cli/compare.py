@@ -141,7 +141,9 @@ def _require_skill(found: "Comparison", console: "Console") -> None:
     better = [name for name in board.loc[board["verdict"] == "better", "entry"] if name not in found.judge.simple]
     if not better:
         against = found.judge.baseline or "a simple model (there is none: leave out --no-baselines)"
-        console.print(f"\n--require-skill: no network is better than {against} on the test days.", markup=False)
+        console.print(
+            f"\n--require-skill: no network is shown to be better than {against} on the test days.", markup=False
+        )
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ from backsight.errors import ColumnError, SettingError
 
 if TYPE_CHECKING:
     from backsight.runs.model_card import Card
+    from backsight.series.panel import Panel
     from backsight.series.series import Series
 
 
@@ -51,6 +52,8 @@ def forecast(
 
       backsight forecast winner.zip sales.csv --update
 
+      backsight forecast winner.zip shops.csv --csv tomorrow.csv
+
       backsight forecast winner.zip seattle --from 2015-12-01 --to 2015-12-31 --csv december.csv
     """
     check_outputs(json, data=data)
@@ -61,14 +64,15 @@ def forecast(
     from backsight.report.outlook import MOST_LINES, outlook_sentences, outlook_table
     from backsight.runs.durable import write_durably
     from backsight.runs.model_file import load_model
-    from backsight.runs.outlook import Span, look_ahead
+    from backsight.runs.outlook import Span
     from backsight.runs.outlook_record import outlook_record
+    from backsight.runs.panel_outlook import look_ahead_at
     from backsight.runs.told import read_told, told_file, write_told
 
     loaded = load_model(model)
     told = told_file(model)
     series = _read(loaded.card, of_reading, data)
-    found = look_ahead(
+    found = look_ahead_at(
         loaded,
         series,
         horizon=horizon,
@@ -87,7 +91,8 @@ def forecast(
     console = results_console(json)
     console.print(outlook_table(record))
     if (more := len(record["forecasts"]) - MOST_LINES) > 0:
-        console.print(f"... and {more} earlier ones: --csv and --json write all.", markup=False)
+        which = "others" if loaded.card.many else "earlier ones"
+        console.print(f"... and {more:,} {which}: --csv and --json write all.", markup=False)
     console.print()
     for sentence in outlook_sentences(record):
         console.print(f"- {sentence}", markup=False)
@@ -107,8 +112,8 @@ def _check_csv(csv: Path, json: Path | None, model: Path, data: str) -> None:
             raise SettingError(f"--csv {csv} would overwrite {other}. Name another file.")
 
 
-def _read(card: "Card", of_reading: ReadingOptions, data: str) -> "Series":
-    """The columns of DATA that the model needs; others need not be in order.
+def _read(card: "Card", of_reading: ReadingOptions, data: str) -> "Series | Panel":
+    """The columns of DATA that the model needs; others need not be in order. Of many series, those of the same column.
 
     Raises:
         ColumnError: one is missing; the message says what the model was trained on.
@@ -116,7 +121,7 @@ def _read(card: "Card", of_reading: ReadingOptions, data: str) -> "Series":
     """
     needed = list(dict.fromkeys(column.name for column in (*card.features, card.target)))
     try:
-        return of_reading.source(data, needed).load()
+        return of_reading.source(data, needed, id=card.many.id if card.many else None).read()
     except ColumnError as error:
         raise ColumnError(
             f"{error} {card.name} was trained on {card.data.name}, forecasts {card.target.name} and reads "

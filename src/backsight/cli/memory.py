@@ -59,13 +59,16 @@ def memory(
 ) -> None:
     """Say how far back models really look, and show it: errors, slopes, states, gates, attention.
 
-    Models are fitted as in `compare`; those of a run are taken from it. Only validation days are looked at.
+    Models are fitted as in `compare`; those of a run are taken from it. Only validation days are looked at. Written
+    into the run's own folder, it is shown in the run's report, which is written again.
 
     [bold]Examples[/bold]
 
       backsight memory lstm,gru,ridge seattle --lookback 30 --out memory
 
       backsight memory result --entries lstm_30,trees_3
+
+      backsight memory result --out result
     """
     check_outputs(json, out, data or what)
 
@@ -92,7 +95,7 @@ def memory(
         keeper = past_run(Path(what), study) if data is None else None
         with progress_bar() as progress:
             found = profile_study(study, draws=draws, workers=workers, progress=progress, keeper=keeper)
-    _show_memory(found.record, console, json, out)
+    _show_memory(found.record, console, json, out, report=data is None and _is_report_of(what, out))
     if found.interrupted:
         raise typer.Exit(130)
 
@@ -155,12 +158,21 @@ def _study_of_models(
     )
 
 
-def _show_memory(record: dict[str, Any], console: "Console", json: Path | None, out: Path | None) -> None:
+def _is_report_of(run: str, out: Path | None) -> bool:
+    """Whether what is written goes into the run's own folder, whose report shows it then."""
+    from backsight.runs.layout import RESULT_FILE
+
+    return out is not None and out.resolve() == Path(run).resolve() and (out / RESULT_FILE).is_file()
+
+
+def _show_memory(
+    record: dict[str, Any], console: "Console", json: Path | None, out: Path | None, *, report: bool
+) -> None:
     from backsight.report.memory_files import memory_files
     from backsight.report.memory_text import memory_heading, memory_sentences, memory_table
 
     heading, table = memory_heading(record), memory_table(record)
-    _show(record, memory_files(record), heading, table, memory_sentences(record), console, json, out)
+    _show(record, memory_files(record), heading, table, memory_sentences(record), console, json, out, report=report)
 
 
 def memory_test(
@@ -195,10 +207,10 @@ def memory_test(
     from backsight.report.memory_files import memory_test_files
     from backsight.report.memory_text import memory_test_heading, memory_test_sentences, memory_test_table
     from backsight.runs.memory_test import memory_test as run_test
-    from backsight.training.plan import make_plan
+    from backsight.training.plan import Plan
 
     console = results_console(json)
-    plan = make_plan(epochs=epochs, learning_rate=learning_rate, patience=patience)
+    plan = Plan(epochs=epochs, learning_rate=learning_rate, patience=patience)
     counts = parse_counts("--lags", lags)
     with own_output_aside(json), progress_bar() as progress:
         found = run_test(
@@ -220,20 +232,28 @@ def _show(
     console: "Console",
     json: Path | None,
     out: Path | None,
+    *,
+    report: bool = False,
 ) -> None:
-    """Write what was asked for, then print: a pipe that closes must not cost the results."""
-    from backsight.cli.screen import print_json
-    from backsight.report.files import write_files
+    """Write what was asked for, and the report anew if it is that of the run; then print.
 
+    A pipe that closes must not cost the results.
+    """
+    from backsight.cli.screen import listed, print_json
+    from backsight.report.files import write_files
+    from backsight.report.report import write_report
+
+    names = list(files)
     if out is not None:
         write_files(out, files)
+        names += write_report(out) if report else []
     print_json(record, json)
     console.print(heading, markup=False, style="bold")
     console.print(table)
     console.print()
     for sentence in sentences:
         console.print(f"- {sentence}", markup=False)
-    written = f" Written to {out}: {', '.join(files)}." if out is not None else ""
+    written = f" Written to {out}: {listed(names)}." if out is not None else ""
     console.print(f"\n{record['seconds']:.0f} s.{written}", markup=False)
     if record["interrupted"]:
         console.print("\nStopped by Ctrl-C: only what was finished is shown.", markup=False)

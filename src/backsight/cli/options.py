@@ -63,6 +63,11 @@ class BackendOptions:
 Time = Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of times.")]
 TimeFormat = Annotated[str | None, typer.Option(help="How times are written, such as '%d/%m/%Y'.")]
 Encoding = Annotated[str, typer.Option(help="Of a CSV file.")]
+Decimal = Annotated[str, typer.Option(metavar="SIGN", help="Before the decimals of numbers in a CSV file: . or ,")]
+Thousands = Annotated[
+    str | None,
+    typer.Option(metavar="SIGN", help="Between groups of three digits there, where one may stand, such as , or . or '"),
+]
 OnDuplicate = Annotated[
     Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
 ]
@@ -78,14 +83,16 @@ class ReadingOptions:
     time: Time = None
     time_format: TimeFormat = None
     encoding: Encoding = "utf-8"
+    decimal: Decimal = "."
+    thousands: Thousands = None
     on_duplicate: OnDuplicate = "error"
     on_missing: OnMissing = "error"
 
-    def source(self, data: str, columns: list[str]) -> "Source":
-        """Where these columns of a series come from. Others have not to be in order."""
+    def source(self, data: str, columns: list[str], id: str | None = None) -> "Source":
+        """Where these columns come from, of a series or of many that a column names. Others have not to be in order."""
         from backsight.series.source import Source
 
-        return Source(data, columns, **{f.name: getattr(self, f.name) for f in fields(self)})
+        return Source(data, columns, **{f.name: getattr(self, f.name) for f in fields(self)}, id=id)
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,11 @@ class DataOptions:
     target: Annotated[str | None, typer.Option(help="The column to forecast.")] = None
     features: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB ...", help="Columns to read, such as 'BASEL_*'; all of them without it."),
+        typer.Option(
+            metavar="GLOB ...",
+            help="Columns to read, such as 'BASEL_*'; all of them without it. The target's own past is read only "
+            "if it is named too.",
+        ),
     ] = None
     first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Leave out earlier rows.")] = None
     last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Leave out later rows.")] = None
@@ -103,6 +114,8 @@ class DataOptions:
     time: Time = None
     time_format: TimeFormat = None
     encoding: Encoding = "utf-8"
+    decimal: Decimal = "."
+    thousands: Thousands = None
     on_duplicate: OnDuplicate = "error"
     on_missing: OnMissing = "error"
 
@@ -250,9 +263,9 @@ class TrainingOptions:
         Raises:
             SettingError: a number outside its range.
         """
-        from backsight.training.plan import make_plan
+        from backsight.training.plan import Plan
 
-        return make_plan(
+        return Plan(
             batch_size=self.batch_size,
             epochs=self.epochs,
             learning_rate=self.learning_rate,

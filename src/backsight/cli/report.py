@@ -21,8 +21,6 @@ def report(
     [bold]Examples[/bold]
 
       backsight report result
-
-      backsight memory result --out result && backsight report result
     """
     from backsight.cli.options import check_outputs
     from backsight.cli.screen import listed, print_json, results_console

@@ -109,8 +109,8 @@ def _all_entries(record: dict[str, Any], functions: bool, run: Path) -> list[str
     own = [entry["recipe"]["function"] for entry in record["entries"] if "function" in entry["recipe"]]
     if own and not functions:
         raise SettingError(
-            f"The run in {run} has functions of yours: {', '.join(dict.fromkeys(own))}. With --own-functions they are "
-            f"imported from the current folder and run."
+            f"The run in {run} has models of yours: {', '.join(dict.fromkeys(own))}. With --own-functions those that "
+            f"were named as module:function are imported from the current folder and run."
         )
     return [entry["name"] for entry in record["entries"]]
 

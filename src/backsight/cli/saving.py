@@ -65,11 +65,10 @@ class SaveOptions:
         """Writers of what the model forecasts for the steps after the data, if one is to be kept."""
         from backsight.report.output import next_files
         from backsight.runs.outlook_record import next_record
-        from backsight.series.source import one_series
 
         if self.save is None:
             return {}
-        return next_files(next_record(found.model(self.save_entry), one_series(found.series)))
+        return next_files(next_record(found.model(self.save_entry), found.series))
 
     def write(self, found: "Comparison", console: "Console") -> None:
         """Write the model, if one is to be kept, and say so."""

@@ -200,6 +200,8 @@ class Coverage:
 def score(rows: pd.DataFrame, level: float, names: tuple[str, str] = FIXED) -> Coverage:
     """Score the intervals of some rows.
 
+    Those of several series that have one origin count as one in the standard error, for they depend on each other.
+
     Args:
         rows: origin, lead, time, actual, and the ends.
         level: that they were made for.
@@ -214,7 +216,8 @@ def score(rows: pd.DataFrame, level: float, names: tuple[str, str] = FIXED) -> C
     actual = rows["actual"].to_numpy(dtype=np.float64)
     held = pd.Series((lower <= actual) & (actual <= upper), rows["origin"])
     by_origin = held.groupby(level=0).mean().to_numpy(dtype=np.float64)
-    overlap = max(_overlap(of_lead) for _, of_lead in rows.sort_values("time", kind="stable").groupby("lead"))
+    once = rows.drop_duplicates(["origin", "lead"]).sort_values("time", kind="stable")
+    overlap = max(_overlap(of_lead) for _, of_lead in once.groupby("lead"))
     return coverage_of(actual, lower, upper, level, share_error(by_origin, overlap))
 
 

@@ -23,6 +23,7 @@ from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts, open
 from backsight.evaluation.significance import (
     Paired,
     confidence_set,
+    gains_nothing,
     paired_test,
     seed_error,
     tie_groups,
@@ -123,6 +124,24 @@ class Judge:
 
         return give_verdicts(losses, floor, baseline, apart, overlap=self.overlap)
 
+    @cached_property
+    def no_gain(self) -> frozenset[str]:
+        """Networks shown, on test, to be no better than the best simple model by 1 % or more of its error.
+
+        See `significance.gains_nothing`. Empty while the test days are sealed, and without a simple model.
+        """
+        losses, baseline = self._losses.get("test"), self.baseline
+        if losses is None or baseline is None or baseline not in losses:
+            return frozenset()
+        errors = {
+            name: self._seed_error(name, baseline, "test") for name in map(str, losses) if name not in self.simple
+        }
+        return frozenset(
+            name
+            for name, error in errors.items()
+            if gains_nothing(losses, name, baseline, overlap=self.overlap, seed_error=error)
+        )
+
     @property
     def floor(self) -> str | None:
         """The best of the models that read no window, on validation."""
@@ -153,16 +172,20 @@ class Judge:
         Raises:
             ExamError: one failed, or there is none of that name.
         """
-        error = seed_error(*(self._seed_errors(name, part) for name in (first, second)))
+        error = self._seed_error(first, second, part)
         return paired_test(self.losses(part), first, second, overlap=self.overlap, seed_error=error)
 
     @cached_property
     def parrots(self) -> Mapping[str, Parrot]:
-        """How closely the forecasts of each entry follow the last known value, on validation; of one series only."""
+        """How closely the forecasts of each entry follow the last known value, on test; of one series only.
+
+        On the days of the verdicts, so that no forecast is called a parrot that a verdict has found better than the
+        last value. Empty while the test days are sealed.
+        """
         if isinstance(self.forecasts, PanelForecasts):
             return {}
         known = self.forecasts.drop_duplicates("time").set_index("time")["actual"]
-        rows = self.forecasts[self.forecasts["part"] == "validation"]
+        rows = self.forecasts[self.forecasts["part"] == "test"]
         found = (
             (str(name), find_parrot(of_entry, known, overlap=self.overlap))
             for name, of_entry in rows.groupby("entry", sort=False)
@@ -178,6 +201,10 @@ class Judge:
         finite = {name: error for name, error in errors.items() if isfinite(error)}
         return min(finite, key=lambda name: finite[name]) if finite else None
 
+    def _seed_error(self, one: str, other: str, part: Part) -> float:
+        """Standard error over seeds of the difference between two entries' errors."""
+        return seed_error(*(self._seed_errors(name, part) for name in (one, other)))
+
     def _seed_errors(self, entry: str, part: Part) -> list[float]:
         """Errors by seed; of an ensemble those of its members, which is more than its own would vary."""
         rows = self.scores[self.scores["entry"] == base_entry(entry)]
@@ -186,4 +213,4 @@ class Judge:
     def _set_apart_by_seeds(self, one: str, other: str) -> bool:
         """Whether two validation errors lie further apart than two standard errors over seeds."""
         gap = abs(float(self._means["val_rmse"][one] - self._means["val_rmse"][other]))
-        return gap > 2 * seed_error(*(self._seed_errors(name, "validation") for name in (one, other)))
+        return gap > 2 * self._seed_error(one, other, "validation")

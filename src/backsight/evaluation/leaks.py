@@ -15,7 +15,7 @@ import numpy as np
 
 from backsight.evaluation.exam import Exam
 from backsight.models.recipe import Forecaster, Recipe
-from backsight.models.registry import FAMILIES, as_recipe, recipe_name
+from backsight.models.registry import as_recipe, recipe_name
 from backsight.series.columns import refuse_text, require_column
 from backsight.series.series import Series, day
 from backsight.series.source import one_series
@@ -235,7 +235,7 @@ def audit_case(case: Case, laws: Iterable[Law] = LAWS, tried: Callable[[], objec
         for law in laws:
             trials += law(case)
             tried()
-    return LeakAudit(_name(case.recipe), tuple(trials))
+    return LeakAudit(recipe_name(case.recipe), tuple(trials))
 
 
 def make_case(
@@ -310,10 +310,6 @@ def audit_model(
             seed=seed,
         )
     )
-
-
-def _name(recipe: Recipe) -> str:
-    return recipe_name(recipe) if recipe.family in (*FAMILIES, "own") else recipe.family
 
 
 def _spoilt(case: Case, first: int) -> list[tuple[str, Series]]:

@@ -99,8 +99,41 @@ class LookbackCurves:
         return self._all_choices.get(None)
 
     @cached_property
+    def network(self) -> Paired | None:
+        """Whether a network is worth it: the best one of the curves and the best simple model, on the test days.
+
+        Both are the best on validation. None without one of them, or while test days are sealed.
+        """
+        pair = self._network_pair
+        return None if pair is None else self._tests.get(pair) or self._tests.get(pair[::-1])
+
+    @property
+    def _network_pair(self) -> tuple[str, str] | None:
+        errors = self.judge.losses("validation").mean()
+        networks = [name for name in errors.index if name in self.points and name not in self.judge.simple]
+        baseline = self.judge.baseline
+        return (str(errors[networks].idxmin()), baseline) if networks and baseline is not None else None
+
+    @cached_property
+    def _tests(self) -> Mapping[tuple[str, str], Paired]:
+        """All that is asked of the test days, by pair, each once: adjusted together."""
+        opened = "test" in opened_parts(self.judge.forecasts)
+        finite = set(self.judge.losses("test")) if opened else set()
+        pairs = {(c.recommended, c.best): None for c in self._chosen.values() if c.recommended != c.best}
+        worth = self._network_pair
+        if worth is not None and worth[::-1] not in pairs:
+            pairs[worth] = None
+        tests = holm(self.judge.paired(*pair) for pair in pairs if finite.issuperset(pair))
+        return {(test.first, test.second): test for test in tests}
+
+    @cached_property
     def _all_choices(self) -> Mapping[str | None, Choice]:
-        """By model, and under None the one among all; what they cost on test was asked, and is adjusted, together.
+        """By model, and under None the one among all; with what they cost on test."""
+        return {model: replace(c, cost=self._tests.get((c.recommended, c.best))) for model, c in self._chosen.items()}
+
+    @cached_property
+    def _chosen(self) -> Mapping[str | None, Choice]:
+        """By model, and under None the one among all.
 
         Among all models a lookback is tied with the best only if it is tied with its own model's best, too: with many
         entries, less can be told apart, and what is known of a model alone stays known.
@@ -113,12 +146,7 @@ class LookbackCurves:
         eligible = [name for choice in chosen.values() for name in choice.tied]
         if (overall := self._choose(list(self.points), eligible)) is not None:
             chosen[None] = overall
-        opened = "test" in opened_parts(self.judge.forecasts)
-        finite = set(self.judge.losses("test")) if opened else set()
-        pairs = dict.fromkeys((c.recommended, c.best) for c in chosen.values() if c.recommended != c.best)
-        tests = holm(self.judge.paired(*pair) for pair in pairs if finite.issuperset(pair))
-        costs = {(test.first, test.second): test for test in tests}
-        return {model: replace(c, cost=costs.get((c.recommended, c.best))) for model, c in chosen.items()}
+        return chosen
 
     def _choose(self, names: Collection[str], eligible: Collection[str]) -> Choice | None:
         """The choice among those of `names` that are eligible, by the ties among all of them."""

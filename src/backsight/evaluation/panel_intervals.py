@@ -13,6 +13,7 @@ Sources: Lei et al. 2018, J. American Statistical Association 113, 1094-1111, se
 before they are ordered); the rest in `evaluation.calibration`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backsight.errors import ExamError
-from backsight.evaluation.calibration import NARROW, conformal_ends, errors_needed, step_of
+from backsight.evaluation.calibration import (
+    LEVELS,
+    NARROW,
+    Calibration,
+    OfLead,
+    Standing,
+    conformal_ends,
+    errors_needed,
+    step_of,
+)
 from backsight.evaluation.intervals import ADAPTIVE, FIXED, Coverage, coverage_of, share_error
 from backsight.evaluation.panel_forecasts import Numbers, PanelForecasts, Sheet, named
 from backsight.vocabulary import Outputs
@@ -112,11 +122,11 @@ def examined_panel(forecasts: PanelForecasts, entry: str, level: float = 0.9) ->
     predicted, seed_sd = centres["test"]
     known = (validation.actual - centres["validation"][0]) / validation.scale[:, None]
     errors, count = (test.actual - predicted) / test.scale[:, None], len(forecasts.ids)
-    usual = float((validation.actual / validation.scale[:, None]).std())
+    usual = _usual(validation)
     fixed, adaptive = [], []
     for lead in range(errors.shape[1]):
         lower, upper = first_ends(known[:, lead], validation.series, count, level)
-        narrowest = np.where(upper > lower, NARROW * (upper - lower), 0.01 * usual)
+        narrowest = _narrowest(lower, upper, usual)
         step = step_of(int(validation.overlap[lead]))
         fixed.append((lower[test.series], upper[test.series]))
         adaptive.append(_follow(lower, upper, errors[:, lead], test, test.observed[:, lead], step, narrowest, level))
@@ -125,6 +135,44 @@ def examined_panel(forecasts: PanelForecasts, entry: str, level: float = 0.9) ->
         fixed = adaptive = [(-nothing, nothing)] * errors.shape[1]
     made = (_around(predicted, test.scale, ends) for ends in (fixed, adaptive))
     return PanelIntervals(forecasts.ids, level, len(known), test, predicted, seed_sd, *made)
+
+
+def calibrate_each(
+    validation: Sheet, predicted: Outputs, ids: Sequence[str], levels: Sequence[float] = LEVELS
+) -> dict[str, Calibration]:
+    """The calibration of each series by its name, in its unit: to begin with, from the validation errors of all.
+
+    Args:
+        validation: what was asked.
+        predicted: the mean forecast of an entry's seeds, shape (windows, horizon).
+        ids: names of the series.
+        levels: shares of actual values to hold, rising.
+    """
+    errors, count = (validation.actual - predicted) / validation.scale[:, None], len(ids)
+    scale, until = np.ones(count), np.full((count, errors.shape[1]), validation.time.min())
+    scale[validation.series] = validation.scale
+    np.maximum.at(until, validation.series, validation.time)
+    leads: list[list[OfLead]] = [[] for _ in ids]
+    for lead in range(errors.shape[1]):
+        ends = [first_ends(errors[:, lead], validation.series, count, level) for level in levels]
+        narrowest = scale * _narrowest(*ends[-1], _usual(validation))
+        lower, upper = (scale[:, None] * np.stack(side, axis=1) for side in zip(*ends, strict=True))
+        step = step_of(int(validation.overlap[lead]))
+        for place, of_series in enumerate(leads):
+            time = pd.Timestamp(until[place, lead]).to_pydatetime()
+            begun = Standing(time, len(errors), tuple(lower[place].tolist()), tuple(upper[place].tolist()))
+            of_series.append(OfLead(step, float(narrowest[place]), (begun,)))
+    return {name: Calibration(tuple(levels), tuple(of_series)) for name, of_series in zip(ids, leads, strict=True)}
+
+
+def _usual(sheet: Sheet) -> float:
+    """The standard deviation of what came, in sd."""
+    return float((sheet.actual / sheet.scale[:, None]).std())
+
+
+def _narrowest(lower: Numbers, upper: Numbers, usual: float) -> Numbers:
+    """What steps are taken of at least: forecasts that were right on all validation days leave no width."""
+    return np.where(upper > lower, NARROW * (upper - lower), 0.01 * usual)
 
 
 def first_ends(errors: Numbers, series: NDArray[np.int32], count: int, level: float) -> tuple[Numbers, Numbers]:

@@ -119,7 +119,7 @@ def paired_test(
         )
         return replace(alike, low=0.0, high=0.0, effective=float(windows), smallest=0.0) if same else alike
     p, standard_error = _diebold_mariano(gap, overlap)
-    effective = min(float(windows), float(gap.var(ddof=1)) / standard_error**2)
+    effective = _effective(gap, standard_error)
     low, high = _interval(a, b, overlap, seed)
     return Paired(
         first,
@@ -133,8 +133,45 @@ def paired_test(
         # From squared to plain errors: a^2 - b^2 = (a - b) (a + b).
         smallest=_power_factor(windows) * standard_error / (errors[0] + errors[1]),
         seed_error=seed_error,
-        enough=windows >= LENGTHS * overlap and effective >= INDEPENDENT,
+        enough=_enough(windows, effective, overlap),
     )
+
+
+def gains_nothing(
+    losses: pd.DataFrame, name: str, benchmark: str, *, overlap: int = 1, seed_error: float = 0.0
+) -> bool:
+    """Whether it is shown that an entry's error is not lower than another's by `NEGLIGIBLE` of that, or more.
+
+    A tie shows no such thing. Here the test of `paired_test` must find the entry worse than the benchmark's error less
+    that share, and other seeds must not undo it. That *none* of many gains is said where all have passed, each alone.
+
+    Args:
+        losses, overlap, seed_error: as in `paired_test`.
+        name, benchmark: columns of the losses.
+
+    Source: Berger 1982, Technometrics 24, 295-300 (intersection-union tests).
+
+    >>> rng = np.random.default_rng(0)
+    >>> losses = pd.DataFrame({"a": rng.random(300), "b": rng.random(300), "c": rng.random(300) + 0.3})
+    >>> gains_nothing(losses, "b", "a"), gains_nothing(losses, "c", "a"), gains_nothing(losses, "a", "a")
+    (False, True, True)
+    """
+    a, b = (losses[column].to_numpy(dtype=np.float64) for column in (name, benchmark))
+    gap = a - (1 - NEGLIGIBLE) ** 2 * b
+    if len(gap) < 3 or np.ptp(gap) <= 1e-9 * np.abs(gap).max():  # no variance to test against
+        return False
+    p, standard_error = _diebold_mariano(gap, overlap)
+    further = sqrt(a.mean()) - (1 - NEGLIGIBLE) * sqrt(b.mean()) > 2 * seed_error
+    return further and p < LEVEL and _enough(len(gap), _effective(gap, standard_error), overlap)
+
+
+def _effective(gap: Losses, standard_error: float) -> float:
+    """How many independent windows a mean gap of this standard error is worth."""
+    return min(float(len(gap)), float(gap.var(ddof=1)) / standard_error**2)
+
+
+def _enough(windows: int, effective: float, overlap: int) -> bool:
+    return windows >= LENGTHS * overlap and effective >= INDEPENDENT
 
 
 def holm(tests: Iterable[Paired]) -> list[Paired]:
@@ -330,7 +367,7 @@ def _interval(a: Losses, b: Losses, overlap: int, seed: int) -> tuple[float, flo
     return float(low[0]), float(high[0])
 
 
-#: Windows from whose correlations no length of blocks can be told: arch needs as many lags, and fails without them.
+#: Windows from which no length of blocks can be told: arch needs as many lags.
 FEWEST = 8
 
 
@@ -338,8 +375,7 @@ def _block_length(gaps: Losses, overlap: int) -> int:
     """Mean length of the blocks that a bootstrap draws: what half of the columns ask for, and `overlap` at least."""
     from arch.bootstrap import optimal_block_length
 
-    # arch's estimate fails on fewer than 8; such exams are too short for any claim.
-    varying = gaps[:, np.ptp(gaps, axis=0) > 0] if len(gaps) >= 8 else gaps[:, :0]
+    varying = gaps[:, np.ptp(gaps, axis=0) > 0] if len(gaps) >= FEWEST else gaps[:, :0]
     with np.errstate(divide="ignore", invalid="ignore"):  # in very short exams; what is no number is left out below
         enough = varying.shape[1] and len(gaps) > FEWEST
         lengths = optimal_block_length(varying)["stationary"].to_numpy() if enough else np.ones(1)

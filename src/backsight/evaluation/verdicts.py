@@ -18,8 +18,8 @@ class Verdict:
     """What an entry is worth.
 
     Attributes:
-        label: better than the best baseline; tied with it; behind it; no better than the floor; the best
-            baseline or the floor itself; or too few windows to say.
+        label: better than the best baseline; tied with it; behind it; "no better", which is not shown to be better
+            than the floor; the best baseline or the floor itself; or too few windows to say.
         against: the entry it was measured by; "" if none.
     """
 
@@ -88,10 +88,10 @@ class Parrot:
 
     @property
     def repeats(self) -> bool:
-        """Whether they follow the past more closely than what they forecast, and do no better than repeating it.
+        """Whether they follow the past more closely than what they forecast, and no test finds them better than it.
 
-        The first alone says little: the best possible forecast of an autoregressive series follows yesterday
-        perfectly, and today not.
+        It may be chance that no test does, where windows are few; `gain` says how large it is. The first alone says
+        little: the best possible forecast of an autoregressive series follows yesterday perfectly, and today not.
         """
         return self.yesterday > self.today and not (self.gain.differ and self.gain.difference < 0)
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from backsight.models.frozen import Frozen, Specs, floats, take_counts
-from backsight.models.recipe import STRICT, Count, Forecaster, OnEpoch, Recipe, ignore
+from backsight.models.recipe import Count, Forecaster, OnEpoch, Recipe, ignore
 from backsight.series.frequency import times_after
+from backsight.settings import STRICT
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.calendar import year_phase
@@ -38,7 +39,9 @@ class Climatology(Recipe):
     family: ClassVar[str] = "climatology"
     reads_window: ClassVar[bool] = False
 
-    def fit(self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore) -> Forecaster:
+    def fit(
+        self, learn: Windows, check: Windows, plan: Plan, seed: int, on_epoch: OnEpoch = ignore
+    ) -> "ClimatologyForecaster":
         rows = np.unique(target_rows(learn.origins, learn.horizon))  # so that filled targets stay out
         times = learn.times[rows]
         step = learn.times[1] - learn.times[0]
@@ -52,7 +55,7 @@ class Climatology(Recipe):
         yearly, daily = take_counts(settings, yearly=0, daily=0)
         return {"weights": floats(1 + 2 * (yearly + daily))}
 
-    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> Forecaster:
+    def thaw(self, frozen: Frozen, lookback: int, features: int, horizon: int, plan: Plan) -> "ClimatologyForecaster":
         return ClimatologyForecaster(frozen.arrays["weights"], **frozen.settings)
 
 
@@ -75,9 +78,13 @@ class ClimatologyForecaster(Forecaster):
         rows = target_rows(windows.origins, windows.horizon)
         ahead = times_after(windows.times, windows.horizon)
         times = pd.DatetimeIndex(windows.times.append(ahead)[rows.ravel()])
+        return self.usual(times).reshape(rows.shape)
+
+    def usual(self, times: pd.DatetimeIndex) -> NDArray[np.float64]:
+        """The usual value at each of these times."""
         design = harmonic_design(times, self.yearly, self.daily)
         # Sums of a fixed order per row, as in ridge: a BLAS takes another one for another number of rows.
-        return np.einsum("wl,l->w", design, self.weights).reshape(rows.shape)
+        return np.einsum("wl,l->w", design, self.weights)
 
 
 def harmonic_design(times: pd.DatetimeIndex, yearly: int, daily: int) -> NDArray[np.float64]:

@@ -44,10 +44,7 @@ class Own(Network):
     @property
     def code(self) -> str | None:
         """SHA-256 of the function's source, so that a run notices when it changes; None where there is no source."""
-        try:
-            return sha256(inspect.getsource(self.function).encode()).hexdigest()
-        except (OSError, TypeError):  # typed into a prompt, or no plain function
-            return None
+        return code_of(self.function)
 
     def build(self, lookback: int, features: int, horizon: int) -> Any:
         keras = keras_on_jax()
@@ -88,6 +85,14 @@ class Own(Network):
 
     def _names(self, program: "Program", features: int) -> tuple[str, ...]:
         return tuple(_weights(program.model))
+
+
+def code_of(thing: object) -> str | None:
+    """SHA-256 of the source of a function or a class; None where there is no source."""
+    try:
+        return sha256(inspect.getsource(thing).encode()).hexdigest()  # type: ignore[arg-type]
+    except (OSError, TypeError):  # typed into a prompt, or no plain function
+        return None
 
 
 def _weights(model: Any) -> Specs:

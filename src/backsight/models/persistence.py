@@ -11,8 +11,9 @@ from pydantic.dataclasses import dataclass
 
 from backsight.errors import WindowError
 from backsight.models.frozen import Frozen, Specs, take_counts
-from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore, mean_squared
+from backsight.models.recipe import Forecaster, OnEpoch, Recipe, ignore, mean_squared
 from backsight.series.frequency import find_step
+from backsight.settings import STRICT
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows, target_rows

@@ -7,10 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from backsight.errors import RecipeError
 from backsight.models.frozen import Frozen, Specs
+from backsight.settings import Explained
 from backsight.training.checkpoint import Checkpoints
 from backsight.training.events import EpochDone
 from backsight.training.history import History
@@ -26,9 +27,6 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "tanh", "sigmoid", "linear", "elu", "selu", "gelu", "silu", "softplus"]
 
 Slopes = NDArray[np.float64]
-
-#: pydantic's settings for every recipe: an unknown setting is an error, and so is a number that no file can hold.
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 #: Told of epochs: of one seed, and of several, each epoch with its seed.
 OnEpoch = Callable[[EpochDone], None]
@@ -89,7 +87,7 @@ class Forecaster(ABC):
         return None
 
 
-class Recipe(ABC):
+class Recipe(metaclass=Explained):
     """Frozen settings of a model; subclasses are frozen dataclasses of plain values.
 
     Attributes:
@@ -105,19 +103,24 @@ class Recipe(ABC):
     random: ClassVar[bool] = False
     stage: ClassVar[int] = 0
 
+    @classmethod
+    def refusal(cls, why: str) -> RecipeError:
+        """That there is no such model, with pydantic's reason."""
+        return RecipeError(f"Model {cls.family}: {why}")
+
     @property
     def core(self) -> "Recipe":
         """What is trained: the recipe itself, but for one that wraps another."""
         return self
 
-    def check_columns(self, target: str, features: Sequence[str]) -> None:  # noqa: B027  (most recipes read any)
+    def check_columns(self, target: str, features: Sequence[str]) -> None:
         """Make sure that it can forecast this target from these features.
 
         Raises:
             RecipeError: it can't; the message names the columns that stand in the way.
         """
 
-    def load_libraries(self) -> None:  # noqa: B027  (most recipes need nothing)
+    def load_libraries(self) -> None:
         """Import what fitting needs, if that is heavy. Called in the main thread, before fits run side by side.
 
         Imports in several threads at once would mix up the filters for warnings, which belong to the whole

@@ -9,7 +9,8 @@ from backsight.engine import keras_on_jax
 from backsight.models import weights
 from backsight.models.frozen import Specs
 from backsight.models.network import Network
-from backsight.models.recipe import STRICT, Activation, Count, Depth, Rate
+from backsight.models.recipe import Activation, Count, Depth, Rate
+from backsight.settings import STRICT
 
 LayerName = Literal["SimpleRNN", "LSTM", "GRU"]
 

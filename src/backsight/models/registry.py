@@ -5,7 +5,7 @@ A new recipe is its own file, one line in `RECIPES`, and, if it is a new family,
 
 import re
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import Field, asdict, fields, is_dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +14,7 @@ from backsight.errors import RecipeError, explain_validation
 from backsight.models.attention import Attention
 from backsight.models.climatology import Climatology
 from backsight.models.convolution import Convolution
+from backsight.models.damped import DampedPersistence
 from backsight.models.dense import Dense
 from backsight.models.own import Own, load_own
 from backsight.models.persistence import Persistence, SeasonalPersistence
@@ -29,6 +30,7 @@ RECIPES: Mapping[str, Recipe] = {
     "persistence": Persistence(),
     "seasonal": SeasonalPersistence(),
     "climatology": Climatology(),
+    "damped_persistence": DampedPersistence(),
     "ridge": Ridge(),
     "trees": BoostedTrees(),
     "dense": Dense(),
@@ -64,7 +66,8 @@ def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
         model: a name with or without settings, a function of the user's, or a recipe, which stays as it is.
 
     Raises:
-        RecipeError: unknown name, unknown setting, or a setting outside its range.
+        RecipeError: unknown name, unknown setting, or a setting outside its range; a class instead of a recipe, or a
+            recipe without a name.
 
     >>> as_recipe("lstm(units=7, layers=2)") == RECIPES["lstm_stacked"]
     True
@@ -72,7 +75,9 @@ def as_recipe(model: "str | Recipe | Callable[..., Any]") -> Recipe:
     Ridge(penalty=None)
     """
     if isinstance(model, Recipe):
-        return model
+        return _check_own(model)
+    if isinstance(model, type) and issubclass(model, Recipe):
+        raise RecipeError(f"{model.__name__} is a class of recipes. Give a recipe: {model.__name__}(), with settings.")
     if callable(model):
         if not isinstance(model, Hashable):
             raise RecipeError(f"{type(model).__name__} can't be hashed, so its network would be built anew each time.")
@@ -119,19 +124,18 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     """
     if isinstance(recipe, Recursive):
         return Recursive(with_settings(recipe.base, settings))
-    known = [f.name for f in fields(recipe)]  # type: ignore[arg-type]
+    known: list[str] = [f.name for f in fields(recipe)] if is_dataclass(recipe) else []
     unknown = [s for s in settings if s not in known or isinstance(recipe, Own)]
     if unknown:
         has = f"its settings are {', '.join(known)}" if known else "it has none"
         raise RecipeError(f"Model {recipe.family} has no setting {unknown[0]!r}; {has}.")
-    try:
-        return type(recipe)(**{**asdict(recipe), **settings}) if settings else recipe  # type: ignore[call-overload]
-    except ValidationError as error:
-        raise RecipeError(f"Model {recipe.family}: {explain_validation(error)}") from error
+    return type(recipe)(**{**asdict(recipe), **settings}) if settings else recipe  # type: ignore[call-overload]
 
 
 def recipe_name(recipe: Recipe) -> str:
     """The text that `as_recipe` reads back: the nearest name of the table, and what differs from it.
+
+    A recipe of the user's, whose class is in no table, is called by its family; no text makes it again.
 
     >>> recipe_name(Recurrent(layer="LSTM", units=7))
     'lstm(units=7)'
@@ -140,6 +144,8 @@ def recipe_name(recipe: Recipe) -> str:
         return recipe.name
     if isinstance(recipe, Recursive):
         return f"{recipe.family}({recipe_name(recipe.base)})"
+    if not storable(recipe):
+        return _own_name(recipe)
     best: tuple[int, str] | None = None
     for name, preset in RECIPES.items():
         if type(preset) is not type(recipe):
@@ -149,8 +155,42 @@ def recipe_name(recipe: Recipe) -> str:
         text = f"{name}({settings})" if settings else name
         if best is None or len(differing) < best[0]:
             best = (len(differing), text)
-    assert best is not None, f"{type(recipe).__name__} is not in the registry"
+    assert best is not None, f"no recipe of the table is a {type(recipe).__name__}"
     return best[1]
+
+
+def _check_own(recipe: Recipe) -> Recipe:
+    """The recipe, if its class is one of ours, or one that a comparison can work with.
+
+    Raises:
+        RecipeError: it has no name, or can't be told from its equals.
+    """
+    if storable(recipe):
+        return recipe
+    name = type(recipe).__name__
+    if not isinstance(getattr(recipe, "family", None), str):
+        raise RecipeError(f'{name} does not say what it is called. Write `family: ClassVar[str] = "..."` in it.')
+    try:
+        hash(recipe)
+    except TypeError as error:
+        raise RecipeError(
+            f"A recipe must be hashable; {name}: {error}. Make it a frozen dataclass of plain values."
+        ) from error
+    return recipe
+
+
+def _own_name(recipe: Recipe) -> str:
+    """The family of a recipe of the user's, and the settings that are not its class's defaults."""
+    name = type(recipe).__name__ if recipe.family in {*RECIPES, *FAMILIES, Own.family} else recipe.family
+    values: dict[Field[Any], Any] = {f: getattr(recipe, f.name) for f in fields(recipe)} if is_dataclass(recipe) else {}
+    settings = ",".join(f"{f.name}={_show(value)}" for f, value in values.items() if value != _default(f))
+    return f"{name}({settings})" if settings else name
+
+
+def _default(setting: Field[Any]) -> Any:
+    """The default of a setting, which equals nothing where there is none."""
+    # Not `is MISSING`: a class that was sent to another process has a copy of that.
+    return setting.default_factory() if callable(setting.default_factory) else setting.default
 
 
 def simplicity(recipe: Recipe) -> int:
@@ -168,8 +208,8 @@ def simplicity(recipe: Recipe) -> int:
 
 
 def storable(recipe: Recipe) -> bool:
-    """Whether a file can hold it: not a function of the user's."""
-    return not isinstance(recipe.core, Own)
+    """Whether a file can hold it: not a function of the user's, nor a recipe of a class of theirs."""
+    return type(recipe.core) in FAMILIES.values()
 
 
 def source_of(recipe: Recipe) -> str:
@@ -186,10 +226,10 @@ def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """Plain values that `recipe_from_json` reads back.
 
     Raises:
-        RecipeError: the recipe is a function of the user's, which no file can hold.
+        RecipeError: the recipe is the user's own, which no file can hold.
     """
     if not storable(recipe):
-        raise RecipeError(f"{recipe_name(recipe)} is a function: a file can't hold it.")
+        raise RecipeError(f"{recipe_name(recipe)} is a model of yours, which no file holds.")
     if isinstance(recipe, Recursive):
         return {"family": recipe.family, "base": recipe_to_json(recipe.base)}
     return {"family": recipe.family, **asdict(recipe)}  # type: ignore[call-overload]

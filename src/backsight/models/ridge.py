@@ -10,7 +10,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from backsight.models.frozen import Frozen, Specs, floats, take_counts
-from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, Slopes, ignore, mean_squared
+from backsight.models.recipe import Forecaster, OnEpoch, Recipe, Slopes, ignore, mean_squared
+from backsight.settings import STRICT
 from backsight.training.plan import Plan
 from backsight.vocabulary import Outputs
 from backsight.windows.windows import Windows

@@ -8,7 +8,8 @@ from pydantic.dataclasses import dataclass
 
 from backsight.models.frozen import Frozen, Spec, Specs, floats, take_counts
 from backsight.models.grown import TreesForecaster, as_forecaster, check_grown
-from backsight.models.recipe import STRICT, Forecaster, OnEpoch, Recipe, ignore
+from backsight.models.recipe import Forecaster, OnEpoch, Recipe, ignore
+from backsight.settings import STRICT
 from backsight.training.plan import Plan
 from backsight.windows.windows import Windows
 

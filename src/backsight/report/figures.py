@@ -1,6 +1,6 @@
 """The figures of a report, from stored values: which there are depends on what was stored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -10,13 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from backsight.report.charts.chart import Chart
-from backsight.report.charts.draw import draw, draw_panels, save
+from backsight.report.charts.draw import draw, draw_panels, is_saved, save
 from backsight.report.charts.errors import lead_chart, month_chart, residual_chart, size_charts
 from backsight.report.charts.forecast import forecast_chart
 from backsight.report.charts.history import history_chart
+from backsight.report.charts.layers import gate_charts, state_chart
 from backsight.report.charts.leaderboard import leaderboard_chart
 from backsight.report.charts.lookback import lookback_chart
-from backsight.report.charts.memory import attention_charts, occlusion_chart, truncation_chart
+from backsight.report.charts.memory import attention_charts, occlusion_chart, slope_charts, truncation_chart
 from backsight.report.files import Writer
 from backsight.report.leads import lead_rows, shown_by_lead
 from backsight.report.leads_plot import plot_leads
@@ -27,6 +28,27 @@ from backsight.report.stored import Record, Stored
 from backsight.report.tuning_plots import plot_importances, plot_searches
 
 Charts = dict[str, list[Chart]]
+
+#: Names of all figures that a report may have.
+NAMES = (
+    "leaderboard",
+    "lookback",
+    "training_curves",
+    "forecast",
+    "errors_by_month",
+    "errors_by_lead",
+    "errors_by_size",
+    "residuals",
+    "memory",
+    "slopes",
+    "states",
+    "gates",
+    "attention",
+    "lesson",
+    "lesson_training_curves",
+    "search",
+    "importance",
+)
 
 #: Entries whose training curves are drawn, and entries that a page can show the forecasts of.
 MOST_CURVES, MOST_FORECASTS = 12, 12
@@ -82,8 +104,28 @@ def picture_writers(stored: Stored, charts: Charts) -> dict[str, Writer]:
     writers: dict[str, Writer] = {}
     for name, make in figures.items():
         once = lru_cache(maxsize=1)(make)
-        writers |= {f"figures/{name}.{kind}": partial(_save, once) for kind in ("png", "svg")}
+        writers |= {file: partial(_save, once) for file in _files(name)}
     return writers
+
+
+def stale_pictures(folder: Path, written: Collection[str]) -> list[Path]:
+    """Figures that an earlier report left in a run's folder, and that this one no longer has.
+
+    Files of other names, and those that backsight did not draw, are somebody else's.
+
+    Args:
+        folder: of the run.
+        written: what this report wrote, by file name.
+
+    Raises:
+        OSError: one can't be read.
+    """
+    known = (file for name in NAMES for file in _files(name))
+    return [folder / file for file in known if file not in written and is_saved(folder / file)]
+
+
+def _files(name: str) -> list[str]:
+    return [f"figures/{name}.{kind}" for kind in ("png", "svg")]
 
 
 def _save(make: Callable[[], Figure], path: Path) -> None:
@@ -215,4 +257,10 @@ def _of_memory(stored: Stored) -> Charts:
     memory = stored.memory
     if memory is None or not memory.get("entries"):
         return {}
-    return {"memory": [truncation_chart(memory), occlusion_chart(memory)], "attention": attention_charts(memory)}
+    return {
+        "memory": [truncation_chart(memory), occlusion_chart(memory)],
+        "slopes": slope_charts(memory),
+        "states": [state_chart(memory)] if any(entry["recurrent"] for entry in memory["entries"]) else [],
+        "gates": gate_charts(memory),
+        "attention": attention_charts(memory),
+    }

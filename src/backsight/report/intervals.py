@@ -22,9 +22,12 @@ def exam_intervals(exam: Record) -> dict[str, Record]:
 
 
 def curve_intervals(curves: Iterable[Record]) -> dict[str, Record]:
-    """The intervals at each point of lookback curves by the name of its entry; those that failed are left out."""
+    """The intervals at each point of lookback curves by the name of its entry; those that failed are left out.
+
+    Curves of before they were stored have none.
+    """
     points = [point for curve in curves for point in curve["points"]]
-    return {point["entry"]: point["intervals"] for point in points if point["intervals"] is not None}
+    return {point["entry"]: point["intervals"] for point in points if point.get("intervals") is not None}
 
 
 def interval_sentences(known: Mapping[str, Record], taken: str | None, unit: str) -> list[str]:
@@ -61,7 +64,7 @@ def interval_sentences(known: Mapping[str, Record], taken: str | None, unit: str
 
 
 def _of_each(found: Record) -> str:
-    if not found["each"]:
+    if not found.get("each"):  # nor has a run of before they were stored
         return ""
     shares = [np.array([share for share in found["each"][way] if share is not None]) for way in WAYS]
     ends = [np.quantile(of_way, (0.05, 0.95) if len(of_way) >= MANY else (0, 1)) for of_way in shares]

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from backsight.report.intervals import curve_intervals, interval_sentences
 from backsight.report.sentences import (
+    inputs_sentences,
     lost_sentences,
     pair_sentence,
     picks_sentences,
@@ -50,9 +51,11 @@ def lookback_sentences(record: Record) -> list[str]:
     return [
         f"{models} at {len(lookbacks)} lookbacks, {lookbacks[0]} to {lookbacks[-1]} steps, were examined on the same "
         f"{show_days(exam)}; lookbacks were chosen on {show_validation(exam)}. {show_openings(exam)}",
+        *inputs_sentences(exam),
         *series_sentences(exam),
         *_overall(record, unit),
         *[_of_model(curve, unit) for curve in curves],
+        *_network(record, unit),
         *_power(record, unit),
         *picks_sentences(record["picks"], unit),
         *_price(curves),
@@ -137,6 +140,18 @@ def _verdict(cost: Record) -> str:
     return f"a real difference: the {'longer' if cost['difference'] > 0 else 'shorter'} one is better there"
 
 
+def _network(record: Record, unit: str) -> list[str]:
+    """The best network and the best simple model, unless what the overall choice costs has told of these two."""
+    overall = record["overall"]
+    told = None if overall is None or overall["cost"] is None else {overall["entry"], overall["best"]}
+    return [pair_sentence(pair, unit) for pair in _pairs(record) if {pair["first"], pair["second"]} != told]
+
+
+def _pairs(record: Record) -> list[Record]:
+    """The tests of networks; a run of before they were asked has none."""
+    return list(record.get("pairs", ()))
+
+
 def _power(record: Record, unit: str) -> list[str]:
     """How many questions were asked, and the differences that the tests could have shown."""
     choices = [record["overall"], *(curve["choice"] for curve in record["curves"])]
@@ -145,7 +160,8 @@ def _power(record: Record, unit: str) -> list[str]:
     if not smallest:
         return []
     low, high = f"{min(smallest):.2f}", f"{max(smallest):.2f}"
-    asked = f" Each p is adjusted for {len(costs)} such questions." if len(costs) > 1 else ""
+    questions = {frozenset(pair) for pair in (*costs, *((p["first"], p["second"]) for p in _pairs(record)))}
+    asked = f" Each p is adjusted for {len(questions)} questions that were asked." if len(questions) > 1 else ""
     return [f"Costs of {low if low == high else f'{low} to {high}'}{unit} would have shown, four times in five.{asked}"]
 
 

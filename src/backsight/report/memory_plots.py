@@ -8,9 +8,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from backsight.report.charts.draw import draw, draw_panels, new_axis
+from backsight.report.charts.layers import gate_charts, state_chart
 from backsight.report.charts.memory import attention_charts, occlusion_chart, truncation_chart
 
 Record = dict[str, Any]
@@ -20,9 +20,6 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 #: Features that a map of slopes has room for; the weaker ones are left out.
 MOST_FEATURES = 12
-
-#: The smallest remainder of a state's change that is drawn: below it a float32 says nothing.
-LEAST_FELT = 1e-8
 
 
 def plot_memory(
@@ -79,55 +76,16 @@ def plot_states(record: Record, ax: Axes | None = None) -> Axes:
         record: of a memory profile; see `MemoryProfile.record`.
         ax: where to draw; a new one without it.
     """
-    ax = new_axis(7.5, 4.6) if ax is None else ax
-    styles = ("-", "--", ":", "-.")
-    for entry, colour in _coloured(record):
-        layers = list(dict.fromkeys(t["layer"] for t in entry["recurrent"]))
-        for place, layer in enumerate(layers):
-            traces = [t["felt"] for t in entry["recurrent"] if t["layer"] == layer]
-            low, middle, high = (_log_mean([t[q] for t in traces]) for q in ("low", "median", "high"))
-            label = entry["name"] + (f", {layer}" if len(layers) > 1 else "")
-            distance = np.arange(len(middle))
-            ax.plot(distance, middle, styles[place % len(styles)], color=colour, lw=1.8, label=label)
-            ax.fill_between(distance, low, high, color=colour, alpha=0.12, lw=0)
-    ax.set_yscale("log")
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(min(max(bottom, LEAST_FELT), 0.005), top)
-    ax.axhline(0.01, color="0.6", lw=0.8, zorder=0)
-    ax.annotate("1 %", (0.995, 0.01), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4")
-    ax.set(
-        xlabel=f"distance ({record['step']})",
-        ylabel="left in the last state",
-        title="What is left of a change of the state",
-    )
-    _plain_axis(ax)
-    ax.legend(frameon=False, fontsize="small")
-    return ax
+    return draw(state_chart(record), ax)
 
 
 def plot_gates(record: Record) -> Figure:
     """How far gates stand open over the window, a panel a layer.
 
-    Lines are means over windows, units and seeds; dotted are the 10th and 90th percentile over windows and units.
+    Lines are means over windows, units and seeds, between the thin ones of the 10th and 90th percentile over windows
+    and units.
     """
-    layers = [
-        (entry, layer, [t for t in entry["recurrent"] if t["layer"] == layer])
-        for entry in record["entries"]
-        for layer in dict.fromkeys(t["layer"] for t in entry["recurrent"] if t["gates"])
-    ]
-    panels = _panels(len(layers), width=4.4, height=3.0)
-    for ax, (entry, layer, traces) in zip(panels.axes, layers, strict=True):
-        for name, colour in zip(traces[0]["gates"], COLOURS, strict=False):
-            of_seeds = [t["gates"][name] for t in traces]
-            steps = np.arange(-entry["lookback"] + 1, 1)
-            mean, low, high = (np.mean([g[q] for g in of_seeds], axis=0) for q in ("mean", "low", "high"))
-            ax.plot(steps, mean, color=colour, lw=1.8, label=name)
-            for edge in (low, high):
-                ax.plot(steps, edge, color=colour, lw=0.8, ls=":")
-        ax.set(title=f"{entry['name']}, {layer}", xlabel=f"{record['step']} before the origin", ylim=(0, 1))
-        _plain_axis(ax)
-        ax.legend(frameon=False, fontsize="x-small", ncols=3, loc="lower center")
-    return panels
+    return draw_panels(gate_charts(record))
 
 
 def plot_attention(record: Record) -> Figure:
@@ -171,22 +129,12 @@ def plot_memory_test(record: Record, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _coloured(record: Record) -> list[tuple[Record, str]]:
-    return list(zip(record["entries"], _cycle(len(record["entries"])), strict=True))
-
-
 def _cycle(count: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(count)]
 
 
 def _numbers(lists: Sequence[Any]) -> np.ndarray:
     return np.array(lists, dtype=float)  # None becomes NaN, which is not drawn
-
-
-def _log_mean(of_seeds: Sequence[Sequence[float]]) -> np.ndarray:
-    """Geometric mean over seeds: an arithmetic one would be that of the largest alone."""
-    tiny = np.finfo(float).tiny
-    return np.exp(np.mean(np.log(np.maximum(_numbers(of_seeds), tiny)), axis=0))
 
 
 def _panels(count: int, width: float, height: float) -> Figure:
@@ -201,12 +149,6 @@ def _panels(count: int, width: float, height: float) -> Figure:
 def _lags_on_x(ax: Axes, lags: int) -> None:
     places = np.unique(np.linspace(0, lags - 1, min(lags, 7)).round().astype(int))
     ax.set_xticks(places, [str(p + 1) for p in places])
-
-
-def _plain_axis(ax: Axes) -> None:
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.grid(alpha=0.25)
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def memory_plots(record: Record) -> Mapping[str, Figure]:

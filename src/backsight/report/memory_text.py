@@ -7,10 +7,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-Record = dict[str, Any]
+from backsight.report.charts.layers import FORGOTTEN
 
-#: What is left of a change of the state when it counts as forgotten.
-FORGOTTEN = 0.01
+Record = dict[str, Any]
 
 
 def memory_heading(record: Record) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from backsight.report.series import show_name
 from backsight.report.tables import new_table
 
 Record = dict[str, Any]
@@ -14,14 +15,15 @@ MOST_LINES = 40
 
 
 def outlook_table(record: Record) -> Table:
-    """A line a forecast: the latest ones, where there are many."""
-    model, several = record["model"], record["origins"] > 1
-    forecasts = record["forecasts"][-MOST_LINES:]
+    """A line a forecast: the latest ones, where there are many; of many series the first ones."""
+    model, several, many = record["model"], record["origins"] > 1, "series" in record["data"]
+    forecasts = record["forecasts"][:MOST_LINES] if many else record["forecasts"][-MOST_LINES:]
     unit = f", {model['unit']}" if model["unit"] else ""
     known = any(row["actual"] is not None for row in forecasts)
     spread = any(row["seed_sd"] is not None for row in forecasts)
     table = new_table(
         f"{model['target']}{unit}, by {model['name']}",
+        *(["series"] if many else []),
         *(["origin"] if several else []),
         "time",
         "ahead",
@@ -33,6 +35,7 @@ def outlook_table(record: Record) -> Table:
     for row in forecasts:
         outside = row["actual"] is not None and not _holds(row)
         table.add_row(
+            *([escape(show_name(row["series"]))] if many else []),
             *([escape(row["origin"])] if several else []),
             escape(row["time"]),
             str(row["lead"]),
@@ -57,7 +60,12 @@ def outlook_sentences(record: Record) -> list[str]:
 
 
 def _next(record: Record) -> str:
-    """The first step after the last origin."""
+    """The first step after the last origin; of many series, which steps of how many."""
+    if "series" in record["data"]:
+        times = sorted({row["time"] for row in record["forecasts"]})
+        when = times[0] if len(times) == 1 else f"{times[0]} to {times[-1]}"
+        count, lines = record["data"]["series"], len(record["forecasts"])
+        return f"{record['model']['target']} of {count:,} series, {when}: {lines:,} forecast{'s' if lines > 1 else ''}."
     row = record["forecasts"][-record["horizon"]]
     unit = f" {record['model']['unit']}" if record["model"]["unit"] else ""
     said = f"{record['model']['target']} of {row['time']}: {show(row['predicted'], row)}{unit}"
@@ -75,13 +83,13 @@ def _held(record: Record) -> list[str]:
     held, judged, asked = record["intervals"]["held"], record["intervals"]["judged"], _percent(record["level"])
     if held is None:
         return [f"No actual value after {record['intervals']['until']} is here by which to judge the intervals."]
-    share = f"{100 * held['coverage']:.1f} %"
+    share, over_all = f"{100 * held['coverage']:.1f} %", " over all series" if "series" in record["data"] else ""
     sure = f" ± {100 * held['error']:.1f}" if 0 < held["coverage"] < 1 else ""
     how = "as they stood at the origin of each forecast" if record["update"] else "as they stand"
     follow = "" if record["update"] else " With --update they follow such values."
     return [
-        f"Realised coverage: the {asked} intervals, {how}, held {share}{sure} of the {held['forecasts']} actual values "
-        f"from {judged['first']} to {judged['last']} that they did not know.{follow}"
+        f"Realised coverage: the {asked} intervals, {how}, held {share}{sure} of the {held['forecasts']:,} actual "
+        f"values from {judged['first']} to {judged['last']} that they did not know{over_all}.{follow}"
     ]
 
 
@@ -144,7 +152,7 @@ def _update(record: Record) -> list[str]:
     if judged is None:
         return ["There is no actual value here that the intervals had not been told of before; nothing was written."]
     return [
-        f"The intervals were told of {judged['forecasts']} actual values and now know those up to "
+        f"The intervals were told of {judged['forecasts']:,} actual values and now know those up to "
         f"{record['intervals']['until']}; that is kept in {record['update']['file']}. Remove it to begin anew."
     ]
 

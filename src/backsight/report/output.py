@@ -63,11 +63,14 @@ def interval_files(known: Mapping[str, Record], taken: str | None, forecasts: Fo
     if isinstance(forecasts, PanelForecasts):
         many = examined_panel(forecasts, base_entry(taken), level)
         return {
-            "intervals.parquet": lambda path: many.rows().assign(entry=taken).to_parquet(path, index=False),
+            "intervals.parquet": lambda path: (
+                many.rows().assign(entry=taken, level=level).to_parquet(path, index=False)
+            ),
             **coverage,
         }
     test = examined(centred(rows_of(forecasts, base_entry(taken))), level)
-    return {"intervals.csv": lambda path: test.assign(entry=taken).to_csv(path, index=False), **coverage}
+    rows = test.assign(entry=taken, level=level)
+    return {"intervals.csv": lambda path: rows.to_csv(path, index=False), **coverage}
 
 
 def tuning_files(record: Record, trials: pd.DataFrame) -> dict[str, Writer]:

@@ -37,6 +37,7 @@ def exam_sentences(exam: Record) -> list[str]:
     return [
         f"All {len(exam['entries'])} entries were examined on the same {show_days(exam)}; they were ranked on "
         f"{show_validation(exam)}. {show_openings(exam)}",
+        *inputs_sentences(exam),
         *series_sentences(exam),
         *_tied_for_best(exam, entries, unit),
         *picks_sentences(exam["picks"], unit),
@@ -45,10 +46,29 @@ def exam_sentences(exam: Record) -> list[str]:
         *leads_sentences(exam, unit),
         *interval_sentences(exam_intervals(exam), exam["recommended"], unit),
         *_lookbacks(exam, unit),
-        *_parrots(entries),
+        *_parrots(entries, unit),
         *_descents(exam["entries"], unit),
         *([f"Failed, with a forecast that is no number: {', '.join(failed)}."] if failed else []),
         *lost_sentences(exam["lost"]),
+    ]
+
+
+def inputs_sentences(exam: Record) -> list[str]:
+    """That the target's own past is not read, if it is not: features were named, and it was not among them.
+
+    >>> print(*inputs_sentences({"target": "units", "inputs": ["price"]}))
+    The own past of units is not among the inputs: models with a window read only price. Add it with --features
+    price,units (in Python, features=).
+    >>> inputs_sentences({"target": "units", "inputs": ["price", "units"]})
+    []
+    """
+    target, inputs = exam["target"], exam.get("inputs")
+    if not inputs or target in inputs:
+        return []
+    named = f"--features {','.join([*inputs, target])}" if len(inputs) <= MOST_NAMES else f"{target} among --features"
+    return [
+        f"The own past of {target} is not among the inputs: models with a window read only {_list(inputs)}. Add it "
+        f"with {named} (in Python, features=)."
     ]
 
 
@@ -186,7 +206,7 @@ def _verdicts(exam: Record, entries: list[Record], unit: str) -> list[str]:
         "better": f"better than the best simple model, {baseline['name']} (test {_test(baseline)}{unit})",
         "tied": f"tied with {baseline['name']} (test {_test(baseline)}{unit})",
         "behind": f"behind {baseline['name']} (test {_test(baseline)}{unit})",
-        "no better": f"no better than {floor['name']} (test {_test(floor)}{unit})" if floor else "",
+        "no better": f"not shown to be better than {floor['name']} (test {_test(floor)}{unit})" if floor else "",
         "too few windows": "not to be judged: too few test windows",
     }
     parts = []
@@ -206,16 +226,22 @@ def _list(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= MOST_NAMES else f"{', '.join(names[:6])} and {len(names) - 6} more"
 
 
-def _parrots(entries: list[Record]) -> list[str]:
+def _parrots(entries: list[Record], unit: str) -> list[str]:
     found = [e for e in entries if e["parrot"] and e["parrot"]["repeats"] and e["reads_window"] and not e["ensemble"]]
     if not found:
         return []
-    shown = [f"{e['name']} ({e['parrot']['yesterday']:.2f} against {e['parrot']['today']:.2f})" for e in found]
     return [
-        "Warning: on validation these forecasts follow the last known value more closely than what they forecast "
-        f"(correlations), and do no better than that value itself: {_list(shown)}. Such models repeat what they last "
-        "saw."
+        "Warning: on the test days these forecasts follow the last known value more closely than what they forecast "
+        "(correlations), and no paired test finds them better than that value itself: "
+        f"{_list([_show_parrot(e, unit) for e in found])}. Nothing shows that they know more than what they last saw."
     ]
+
+
+def _show_parrot(entry: Record, unit: str) -> str:
+    parrot = entry["parrot"]
+    gain = parrot.get("difference")
+    beside = "" if gain is None else f"; RMSE {gain:+.3f}{unit} beside it, {show_p(parrot['p'])}"
+    return f"{entry['name']} ({parrot['yesterday']:.2f} against {parrot['today']:.2f}{beside})"
 
 
 def _reproduction(record: Record) -> list[str]:

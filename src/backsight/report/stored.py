@@ -36,6 +36,7 @@ class Stored:
         made: how it was made: command, versions, what the data doctor found, sources; see `runs.made`.
         next: what the model that was saved forecasts for the steps after the data; see `runs.outlook_record`.
         memory: the record of a memory profile of its entries; see `runs.memory_record`.
+        folder: where it lies, as it was named.
     """
 
     record: Record
@@ -50,6 +51,7 @@ class Stored:
     made: Record = field(default_factory=dict)
     next: Record | None = None
     memory: Record | None = None
+    folder: Path | None = None
 
     @property
     def exam(self) -> Record:
@@ -94,6 +96,7 @@ def read_stored(folder: Path) -> Stored:
         made=_read_json(folder / MADE_FILE) or {},
         next=_read_json(folder / NEXT_FILE),
         memory=_memory_of(folder, record),
+        folder=folder,
     )
 
 

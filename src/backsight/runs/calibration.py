@@ -1,5 +1,9 @@
-"""What the members of a model forecast on the validation part: intervals are made from its errors."""
+"""What the members of a model forecast on the validation part: intervals are made from its errors.
 
+Of many series there are those of all, one series after the other.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +13,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backsight.errors import ModelFileError, explain_validation
+from backsight.evaluation.calibration import Calibration
 from backsight.evaluation.forecasts import BAND
+from backsight.evaluation.panel_forecasts import PanelForecasts, Sheet
+from backsight.evaluation.panel_intervals import calibrate_each
 from backsight.models.frozen import Spec, Specs, floats
 from backsight.runs.tensors import write_tensors
 from backsight.vocabulary import Outputs
@@ -19,16 +26,30 @@ VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
+class OfSeries:
+    """Which windows are of which of many series.
+
+    Attributes:
+        place: shape (windows,), of the series; rising.
+        scale: shape (series,): the standard deviation that errors of each are divided by.
+    """
+
+    place: NDArray[np.int64]
+    scale: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class CalibrationRows:
     """Forecasts and what came, by origin, of the validation part.
 
     Attributes:
-        origins: shape (windows,), rising.
+        origins: shape (windows,), rising; of many series, in each.
         times: shape (windows, horizon): of the targets; datetime64.
         actual: shape (windows, horizon), in the target's unit.
         predicted: shape (seeds, windows, horizon): of each seed; a model's forecast is their mean.
         band: the same for the ends that forecasters say themselves, as networks with the quantile loss do: low, then
             high, each of the shape of `predicted`; None for the rest.
+        of_series: of many series, whose they are.
     """
 
     origins: pd.DatetimeIndex
@@ -36,6 +57,16 @@ class CalibrationRows:
     actual: Outputs
     predicted: NDArray[np.float64]
     band: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    of_series: OfSeries | None = None
+
+    def each(self, ids: Sequence[str], levels: Sequence[float]) -> dict[str, Calibration]:
+        """The intervals of each of many series, as these forecasts make them."""
+        assert self.of_series is not None
+        place, origins = self.of_series.place, self.origins.to_numpy()
+        _, turn = np.unique(origins, return_inverse=True)
+        scale = self.of_series.scale[place]
+        sheet = Sheet(place.astype(np.int32), origins, turn.astype(np.int32), self.times, self.actual, scale)
+        return calibrate_each(sheet, self.predicted.mean(axis=0), ids, levels)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -76,12 +107,27 @@ def calibration_of(rows: pd.DataFrame, seeds: list[int]) -> CalibrationRows:
     return CalibrationRows(origins, times, actual, predicted, (band[0], band[1]) if band else None)
 
 
+def calibration_of_panel(forecasts: PanelForecasts, entry: str, seeds: list[int]) -> CalibrationRows:
+    """The same of many series."""
+    sheet = forecasts.sheets["validation"]
+    scale = np.ones(len(forecasts.ids))
+    scale[sheet.series] = sheet.scale
+    return CalibrationRows(
+        pd.DatetimeIndex(sheet.origin),
+        sheet.time,
+        sheet.actual,
+        np.stack([forecasts.answers[entry, seed]["validation"] for seed in seeds]),
+        of_series=OfSeries(sheet.series.astype(np.int64), scale),
+    )
+
+
 class _Note(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     version: int = Field(ge=1, le=VERSION)
     windows: int = Field(ge=1)
     band: bool = False
+    series: int | None = Field(default=None, ge=1)
 
 
 def pack_calibration(found: CalibrationRows) -> bytes:
@@ -93,7 +139,10 @@ def pack_calibration(found: CalibrationRows) -> bytes:
         "predicted": found.predicted,
         **dict(zip(BAND, found.band or (), strict=False)),
     }
-    said = {"band": True} if found.band else {}
+    said: dict[str, int] = {"band": True} if found.band else {}
+    if found.of_series is not None:
+        arrays |= {"place": found.of_series.place, "scale": found.of_series.scale}
+        said["series"] = len(found.of_series.scale)
     return write_tensors(arrays, {"version": VERSION, "windows": len(found.origins), **said})
 
 
@@ -114,6 +163,7 @@ def expected_calibration(note: dict[str, Any], seeds: int, horizon: int) -> Spec
         "actual": floats(windows, horizon),
         "predicted": of_seeds,
         **(dict.fromkeys(BAND, of_seeds) if read.band else {}),
+        **({"place": Spec("int64", (windows,)), "scale": floats(read.series)} if read.series else {}),
     }
 
 
@@ -129,9 +179,18 @@ def unpack_calibration(arrays: dict[str, NDArray[Any]]) -> CalibrationRows:
         raise ModelFileError("It holds numbers that are not finite.")
     # Between the years 1 and 9999, so that every later step can print them.
     known = all(-62_135_596_800_000_000 <= t.min() <= t.max() < 253_402_300_800_000_000 for t in (origin, time))
-    in_order = (np.diff(origin) > 0).all() and (np.diff(time, axis=1) > 0).all() and (time[:, 0] > origin).all()
+    of_series = OfSeries(arrays["place"], arrays["scale"]) if "place" in arrays else None
+    later = np.diff(origin) > 0
+    if of_series is not None:
+        steps, scale = np.diff(of_series.place), of_series.scale
+        if (steps < 0).any() or of_series.place[0] < 0 or of_series.place[-1] >= len(scale):
+            raise ModelFileError("Its windows are not those of one series after the other.")
+        if not (np.isfinite(scale).all() and (scale > 0).all()):
+            raise ModelFileError("Its scales must be finite, and above 0.")
+        later |= steps > 0
+    in_order = later.all() and (np.diff(time, axis=1) > 0).all() and (time[:, 0] > origin).all()
     if not known or not in_order:
         raise ModelFileError("Its times are not in order.")
     times = time.astype("datetime64[us]")
     origins = pd.DatetimeIndex(origin.astype("datetime64[us]"))
-    return CalibrationRows(origins, times, actual, predicted, (band[0], band[1]) if band else None)
+    return CalibrationRows(origins, times, actual, predicted, (band[0], band[1]) if band else None, of_series)

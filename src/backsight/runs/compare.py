@@ -57,9 +57,9 @@ def compare(
     Args:
         series: the data. Of many series, each model that reads a window is one over all of them.
         target: the column to forecast.
-        features: globs of the columns to read; all of them without it.
-        models: names (with settings: "lstm(units=7)"), recipes, or functions that take an input shape and
-            return a `keras.Model`.
+        features: globs of the columns to read, the target too if its own past is to be read; all of them without it.
+        models: names (with settings: "lstm(units=7)"), recipes (of a class of yours too), or functions that take an
+            input shape and return a `keras.Model`.
         lookback: numbers of steps.
         horizon: steps to forecast at once.
         stride: steps from one origin to the next.

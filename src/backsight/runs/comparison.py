@@ -83,7 +83,12 @@ class Comparison:
 
     @property
     def leaderboard(self) -> pd.DataFrame:
-        """Tie groups, and entries in each by mean validation RMSE over seeds; see `evaluation.judge`."""
+        """One row an entry: tie groups first, and entries in each by mean validation RMSE over seeds.
+
+        So an entry may stand above one with a lower error: that one is shown to be worse than the best, and of the
+        other, which errs less evenly, it can't be shown. `sort_values("val_rmse")` orders by the error alone. The
+        columns: see `Judge.leaderboard`.
+        """
         return self.judge.leaderboard
 
     @property
@@ -170,7 +175,7 @@ class Comparison:
             entry: its name, or that of the ensemble of its seeds; the recommended one without it.
 
         Raises:
-            RecipeError: no such entry, or it is a function of yours.
+            RecipeError: no such entry, or it is a model of yours.
         """
         members = self.members(entry or self.recommended)
         return model_file.make_model(self.study, members, self.forecasts, self.leaderboard)
@@ -183,7 +188,7 @@ class Comparison:
             entry: its name; the recommended one without it.
 
         Raises:
-            RecipeError: no such entry, or it is a function of yours.
+            RecipeError: no such entry, or it is a model of yours.
             ModelFileError: it failed: its weights or its forecasts are not finite.
             SettingError: the file can't be written.
 

@@ -144,13 +144,18 @@ def predict_every_origin(members: Sequence[Fitted], series: Series | Panel) -> p
         WindowError: a series is too short to look back on.
     """
     if isinstance(series, Panel):
-        return _predict_every_series(members, series)
-    return predict_at(members, series, _every_origin(members, series, steps_needed(members)))
+        return predict_each_at(members, series, [_every_origin(members, one) for one in series.each()])
+    return predict_at(members, series, _every_origin(members, series))
 
 
-def steps_needed(members: Sequence[Fitted]) -> int:
-    """How many steps up to its origin a forecast of these seeds needs."""
-    return max(members[0].view.lookback, *(m.forecaster.steps_back for m in members))
+def steps_needed(members: Sequence[Fitted], name: str | None = None) -> int:
+    """How many steps up to its origin a forecast of these seeds needs; of many series, one of that name."""
+    return max(members[0].view.lookback, *(_steps_back(m.forecaster, name) for m in members))
+
+
+def _steps_back(forecaster: Forecaster, name: str | None) -> int:
+    own = forecaster.of.get(name) if isinstance(forecaster, EachForecaster) and name is not None else None
+    return (own or forecaster).steps_back
 
 
 def predict_at(members: Sequence[Fitted], series: Series, origins: Origins) -> pd.DataFrame:
@@ -158,13 +163,8 @@ def predict_at(members: Sequence[Fitted], series: Series, origins: Origins) -> p
     return _forecast_rows(members[0].view, series, origins, _said(members, series, origins))
 
 
-def _predict_every_series(members: Sequence[Fitted], panel: Panel) -> pd.DataFrame:
-    def steps_back(forecaster: Forecaster, name: str) -> int:
-        own = forecaster.of.get(name) if isinstance(forecaster, EachForecaster) else None
-        return (own or forecaster).steps_back
-
-    backs = [max(steps_back(m.forecaster, name) for m in members) for name in panel.ids]
-    origins = [_every_origin(members, series, back) for series, back in zip(panel.each(), backs, strict=True)]
+def predict_each_at(members: Sequence[Fitted], panel: Panel, origins: Sequence[Origins]) -> pd.DataFrame:
+    """The mean forecast of several seeds at these origins of each series, in its own rows; see above."""
     starts = panel.blocks.bounds[:-1]
     stacked = np.concatenate([of + start for of, start in zip(origins, starts, strict=True)]).astype(np.int32)
     cuts = np.cumsum([len(of) for of in origins])[:-1]
@@ -179,8 +179,8 @@ def _predict_every_series(members: Sequence[Fitted], panel: Panel) -> pd.DataFra
     return rows
 
 
-def _every_origin(members: Sequence[Fitted], series: Series, steps_back: int) -> Origins:
-    back = max(members[0].view.lookback, steps_back)
+def _every_origin(members: Sequence[Fitted], series: Series) -> Origins:
+    back = steps_needed(members, series.name)
     if len(series) < back:
         raise WindowError(f"A forecast needs {back} steps to look back on; {series.name} has {len(series)}.")
     return np.arange(back - 1, len(series), dtype=np.int32)

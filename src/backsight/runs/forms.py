@@ -42,6 +42,8 @@ class SourceForm(Form):
     time: str | None
     time_format: str | None
     encoding: str
+    decimal: str = "."
+    thousands: str | None = None
     on_duplicate: Literal["error", "first", "last", "mean"]
     on_missing: Literal["error", "ffill"]
     id: str | None

@@ -273,15 +273,17 @@ def worth_a_look(study: Study, ranked: Sequence[str]) -> list[str]:
 
 
 def ranking_of(folder: Path) -> list[str]:
-    """Names of a run's entries, from best to worst on validation.
+    """Names of a run's entries, from best to worst on validation: of its leaderboard, or of its lookback curves.
 
     Raises:
-        SettingError: the folder has no leaderboard.
+        SettingError: the folder has neither.
     """
-    path = folder / "leaderboard.csv"
+    board, curves = folder / "leaderboard.csv", folder / "lookback.csv"
     try:
-        return [str(name) for name in pd.read_csv(path)["entry"]]
+        if board.exists() or not curves.exists():
+            return [str(name) for name in pd.read_csv(board)["entry"]]
+        return [str(name) for name in pd.read_csv(curves).sort_values("val_rmse", kind="stable")["entry"]]
     except (OSError, KeyError, ValueError) as error:
         raise SettingError(
-            f"{path} can't be read, so there is no telling which entries are best. Name some with --entries."
+            f"{board} can't be read, so there is no telling which entries are best. Name some with --entries."
         ) from error

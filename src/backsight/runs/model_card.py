@@ -14,11 +14,12 @@ from backsight.runs.entry import Entry
 from backsight.runs.strict_json import canonical_json, read_canonical
 from backsight.runs.study import MANY
 from backsight.series.frequency import Step, grid_places, show_step
+from backsight.series.panel import Panel
 from backsight.series.series import Series
-from backsight.training.plan import Plan, make_plan
+from backsight.training.plan import Plan, plan_from_json
 
-#: Raised whenever the form changes; older ones stay readable.
-FORMAT = 1
+#: Raised whenever the form changes; older ones stay readable. Only models of many series are of format 2.
+FORMAT = 2
 #: Bytes of the text. A model of a thousand columns has a hundred thousand.
 LONGEST = 1_000_000
 
@@ -73,6 +74,13 @@ class Data(_Strict):
     fingerprint: Hash
 
 
+class ManyNote(_Strict):
+    """Of many series: the column that names them, and how many there are. Their names stand with their scales."""
+
+    id: Name
+    series: Annotated[int, Field(ge=1)]
+
+
 class MemberNote(_Strict):
     """Another member of the file: its bytes, and their SHA-256."""
 
@@ -94,11 +102,12 @@ class Card(_Strict):
         calendar: whether sine and cosine of the day of the year are read as well.
         step: of the series.
         data: what was compared on.
-        split: its parts.
+        split: its parts; of many series from the first of all to the last of all, and the rows of all.
         plan: how networks were trained.
         seeds: one a member; their mean is the forecast.
         leaderboard: the entry's line, and that of the ensemble of its seeds; a number that was not finite is None.
         members: the other members of the file.
+        many: of many series; None of one.
     """
 
     format: Annotated[int, Field(ge=1, le=FORMAT)]
@@ -117,11 +126,12 @@ class Card(_Strict):
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=MANY)]], Field(min_length=1, max_length=1000)]
     leaderboard: list[dict[str, Cell]]
     members: dict[str, MemberNote]
+    many: ManyNote | None = None
 
     @property
     def made_plan(self) -> Plan:
         """How networks were trained."""
-        return make_plan(**self.plan)
+        return plan_from_json(self.plan)
 
     @property
     def made_recipe(self) -> Recipe:
@@ -137,7 +147,7 @@ class Card(_Strict):
 
 def write_card(card: Card) -> bytes:
     """The text of a card, which guards itself: the last key is the SHA-256 of all the others."""
-    values = card.model_dump()
+    values = card.model_dump(exclude={"many"} if card.many is None else None)
     return canonical_json(values | {"sha256": sha256(canonical_json(values)).hexdigest()})
 
 
@@ -165,6 +175,8 @@ def read_card(text: bytes) -> Card:
         _ = card.entry
     except BacksightError as error:
         raise ModelFileError(str(error)) from error
+    if (card.format > 1) != (card.many is not None):
+        raise ModelFileError("It is not of our form: models of many series, and no others, are of format 2.")
     names = [column.name for column in card.features]
     if len(set(names)) < len(names) or len(set(card.seeds)) < len(card.seeds) or not (names or card.calendar):
         raise ModelFileError("It is not of our form: columns and seeds must be there, each once.")
@@ -199,16 +211,20 @@ def noted_step(note: StepNote) -> Step:
     return pd.offsets.MonthEnd(note.count) if note.unit == "month ends" else pd.DateOffset(months=note.count)
 
 
-def check_fits(card: Card, series: Series) -> None:
+def check_fits(card: Card, series: Series | Panel) -> None:
     """Make sure that a model can forecast a series: the same columns, in the same units, at the same step.
 
     A unit that only one of both knows is taken to be the same.
 
     Raises:
         ColumnError: a column is missing.
-        DataError: a unit or the step differs.
-        WindowError: the series has a single row, so nobody knows its step.
+        DataError: a unit or the step differs, or the model is of many series and this is one, or the other way round.
+        WindowError: a series has a single row, so nobody knows its step.
     """
+    if (card.many is not None) != isinstance(series, Panel):
+        learnt = f"{card.many.series:,} series, told by column {card.many.id!r}" if card.many else "one series"
+        shown = f"has {len(series.ids):,}" if isinstance(series, Panel) else "is one"
+        raise DataError(f"{card.name} has learnt from {learnt}; {series.name} {shown}. Read it as that was read.")
     wanted = {column.name: column for column in (card.target, *card.features)}
     missing = [name for name in wanted if name not in series.columns]
     if missing:
@@ -222,6 +238,11 @@ def check_fits(card: Card, series: Series) -> None:
             raise DataError(
                 f"{card.name} has learnt {name} in {column.unit}; {series.name} has it in {unit}. Convert the column."
             )
+    for one in series.each() if isinstance(series, Panel) else [series]:
+        _check_step(card, one)
+
+
+def _check_step(card: Card, series: Series) -> None:
     if len(series) < 2:
         raise WindowError(f"{series.name} has one row, which has no step. Give two or more.")
     places, between = grid_places(series.times, noted_step(card.step))

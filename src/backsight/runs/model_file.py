@@ -25,12 +25,15 @@ import pandas as pd
 from backsight import __version__
 from backsight.errors import ModelFileError, RecipeError, SettingError
 from backsight.evaluation.ensemble import base_entry
+from backsight.evaluation.exam import Exam
 from backsight.evaluation.forecasts import FOLD
-from backsight.evaluation.panel_forecasts import Forecasts
+from backsight.evaluation.panel_exam import PanelExam
+from backsight.evaluation.panel_forecasts import Forecasts, PanelForecasts
 from backsight.models.registry import recipe_to_json, storable
 from backsight.runs.calibration import (
     CalibrationRows,
     calibration_of,
+    calibration_of_panel,
     expected_calibration,
     pack_calibration,
     unpack_calibration,
@@ -39,11 +42,11 @@ from backsight.runs.durable import write_durably
 from backsight.runs.entry import Entry
 from backsight.runs.fit import Fitted, predict_every_origin
 from backsight.runs.model_card import (
-    FORMAT,
     LONGEST,
     Card,
     Column,
     Data,
+    ManyNote,
     MemberNote,
     Span,
     SplitNote,
@@ -55,15 +58,17 @@ from backsight.runs.model_card import (
 )
 from backsight.runs.model_members import Members, member, named, opened
 from backsight.runs.outlook import Span as OriginSpan
-from backsight.runs.outlook import look_ahead
 from backsight.runs.packed import Packed, pack, read_packed
+from backsight.runs.panel_outlook import look_ahead_at
 from backsight.runs.stored_zip import ZipMembers, write_zip
 from backsight.runs.strict_json import canonical_json
 from backsight.runs.study import Study
 from backsight.runs.tensors import read_tensors
 from backsight.series.frequency import find_step
+from backsight.series.panel import Panel
+from backsight.series.rows import Rows
 from backsight.series.series import Series
-from backsight.series.source import fingerprint, one_series
+from backsight.series.source import fingerprint
 
 CARD = "model.json"
 CALIBRATION = "calibration.safetensors"
@@ -91,11 +96,12 @@ class Model:
         """What was fitted: recipe, lookback and features."""
         return self.fitted[0].entry
 
-    def predict(self, series: Series) -> pd.DataFrame:
+    def predict(self, series: Series | Panel) -> pd.DataFrame:
         """Forecasts at every origin of a series, the last one included.
 
         Returns:
-            one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted.
+            one row a forecast: origin, lead, time, actual (NaN after the end of the series), predicted. Of many series
+            the first column, series, says of which.
 
         Raises:
             ColumnError, DataError, WindowError: the series does not fit; see `check_fits`.
@@ -104,33 +110,33 @@ class Model:
         return predict_every_origin(list(self.fitted), series)
 
     def forecast(
-        self, series: Series, *, horizon: int | None = None, last: int = 1, level: float = 0.9
+        self, series: Series | Panel, *, horizon: int | None = None, last: int = 1, level: float = 0.9
     ) -> pd.DataFrame:
         """Forecasts of what follows a series, with intervals; see `runs.outlook` for more.
 
         Args:
-            series: with the model's columns, in its units, at its step.
-            horizon: steps ahead; the model's own without it. Fewer are its first ones; more take a model that reads the
-                target's own past alone.
+            series: with the model's columns, in its units, at its step; for a model of many series, some of these.
+            horizon: steps ahead; the model's own without it. Fewer are its first ones; more take a model of one series
+                that reads the target's own past alone.
             last: from so many of the last rows.
             level: share of actual values that intervals are to hold.
 
         Returns:
             one row a forecast: origin, lead, time, actual (NaN where none was observed), predicted, seed_sd (NaN for a
-            single seed), lower, upper.
+            single seed), lower, upper. Of many series the first column, series, says of which.
 
         Raises:
             ColumnError, DataError, WindowError: the series does not fit; see `check_fits`.
             RecipeError: the model can't forecast so far ahead.
             SettingError: a number outside its range.
         """
-        return look_ahead(self, series, horizon=horizon, span=OriginSpan(last), level=level).rows
+        return look_ahead_at(self, series, horizon=horizon, span=OriginSpan(last), level=level).rows
 
     def save(self, path: str | Path) -> None:
         """Write one file to `path`, a zip, whole or not at all; `load_model` reads it again to the bit.
 
         Raises:
-            RecipeError: it is a function of yours.
+            RecipeError: it is a model of yours.
             ModelFileError: its numbers are not finite, or too many.
             SettingError: the file can't be written.
         """
@@ -148,18 +154,19 @@ def make_model(study: Study, fitted: Sequence[Fitted], forecasts: Forecasts, lea
         leaderboard: of the comparison.
 
     Raises:
-        RecipeError: it is a function of yours, which no file can hold.
-        SettingError: it is of many series.
+        RecipeError: it is a model of yours, which no file can hold.
     """
-    entry, exam, series = fitted[0].entry, study.one_exam, one_series(study.series)
-    assert isinstance(forecasts, pd.DataFrame)
+    entry, exam, series = fitted[0].entry, study.exam, study.series
     plan, seeds = entry.plan or study.plan, [one.seed for one in fitted]
-    rows = forecasts[(forecasts["entry"] == entry.name) & (forecasts["part"] == "validation")]
-    if FOLD in rows:
-        rows = rows[rows[FOLD] == len(study.exams)]
     lines = leaderboard.reset_index().to_dict("records")
+    sat: list[tuple[Rows, Exam]]
+    if isinstance(series, Panel) and isinstance(exam, PanelExam):
+        sat, many = list(zip(series.each(), exam.exams, strict=True)), ManyNote(id=series.id, series=len(series.ids))
+    else:
+        sat, many = [(series, study.one_exam)], None
+    parts = sat[0][1].split.parts
     card = Card(
-        format=FORMAT,
+        format=1 if many is None else 2,
         backsight=__version__,
         name=entry.name,
         recipe=json.loads(canonical_json(recipe_to_json(entry.recipe))),
@@ -169,24 +176,35 @@ def make_model(study: Study, fitted: Sequence[Fitted], forecasts: Forecasts, lea
         features=[_column(series, name) for name in entry.features],
         calendar=entry.calendar,
         step=step_note(find_step(series.times)),
-        data=Data(name=series.name, rows=_span(series, range(len(series))), fingerprint=fingerprint(series)),
-        split=SplitNote(**{name: _span(series, part) for name, part in exam.split.parts.items()}),
+        data=Data(name=series.name, rows=_span([(series, range(len(series)))]), fingerprint=fingerprint(series)),
+        split=SplitNote(**{name: _span([(one, of.split.parts[name]) for one, of in sat]) for name in parts}),
         plan=json.loads(canonical_json(asdict(plan))),
         seeds=seeds,
         leaderboard=[plain_line(line) for line in lines if base_entry(str(line["entry"])) == entry.name],
         members={},
+        many=many,
     )
     of_card = tuple(replace(one, entry=card.entry) for one in fitted)
-    return Model(card, of_card, calibration_of(rows, seeds))
+    return Model(card, of_card, _calibration(study, forecasts, entry.name, seeds))
 
 
-def _column(series: Series, name: str) -> Column:
+def _calibration(study: Study, forecasts: Forecasts, entry: str, seeds: list[int]) -> CalibrationRows:
+    """The validation forecasts of an entry; of a backtest, those of the latest fold."""
+    if isinstance(forecasts, PanelForecasts):
+        return calibration_of_panel(forecasts, entry, seeds)
+    rows = forecasts[(forecasts["entry"] == entry) & (forecasts["part"] == "validation")]
+    return calibration_of(rows[rows[FOLD] == len(study.exams)] if FOLD in rows else rows, seeds)
+
+
+def _column(series: Rows, name: str) -> Column:
     return Column(name=name, unit=series.units.get(name) or None)
 
 
-def _span(series: Series, rows: range) -> Span:
-    first, last = (series.times[row].isoformat() for row in (rows.start, rows.stop - 1))
-    return Span(first=first, last=last, rows=len(rows))
+def _span(parts: Sequence[tuple[Rows, range]]) -> Span:
+    """Rows of one series, or of each of several."""
+    first = min(series.times[rows.start : rows.stop].min() for series, rows in parts)
+    last = max(series.times[rows.start : rows.stop].max() for series, rows in parts)
+    return Span(first=first.isoformat(), last=last.isoformat(), rows=sum(len(rows) for _, rows in parts))
 
 
 def write_model(model: Model) -> bytes:
@@ -215,17 +233,15 @@ def check_can_be_saved(study: Study, entry: str | None) -> None:
         entry: its name; without it, whichever will be recommended.
 
     Raises:
-        SettingError: there is no such entry, or there are many series.
-        RecipeError: it is a function of yours, or might be.
+        SettingError: there is no such entry.
+        RecipeError: it is a model of yours, or might be.
     """
-    one_series(study.series)
     recipes = {one.name: one.recipe for one in study.entries}
     if entry is None:
         own = [name for name, recipe in recipes.items() if not storable(recipe)]
         if own:
             raise RecipeError(
-                f"{own[0]} might be recommended, and is a function of yours, which no file holds. "
-                f"Name the entry to save."
+                f"{own[0]} might be recommended, and is a model of yours, which no file holds. Name the entry to save."
             )
     elif base_entry(entry) not in recipes:
         raise SettingError(f"There is no entry {entry!r} to save. The entries are {', '.join(recipes)}.")
@@ -287,7 +303,18 @@ def _read(members: Members) -> tuple[Card, list[Packed], CalibrationRows]:
         _, arrays = read_tensors(read, size, lambda note: expected_calibration(note, seeds, card.horizon))
         calibration = unpack_calibration(arrays)
     members.finish()
+    _check_series(card, packed, calibration)
     return card, packed, calibration
+
+
+def _check_series(card: Card, packed: Sequence[Packed], calibration: CalibrationRows) -> None:
+    """Make sure that all members are of the same series, and of as many as the card says."""
+    eaches = [one.view.each for one in packed]
+    counts = [None if each is None else len(each.ids) for each in eaches]
+    counts.append(None if calibration.of_series is None else len(calibration.of_series.scale))
+    said = None if card.many is None else card.many.series
+    if set(counts) != {said} or len({each.ids for each in eaches if each is not None}) > 1:
+        raise ModelFileError(f"Its members must all be of the {said or 'one'} series of {CARD}, by the same names.")
 
 
 def _check_member(packed: Packed, card: Card, seed: int) -> None:

@@ -4,7 +4,7 @@ An interval is made from the model's own errors on its validation part, and move
 was told of them (see `evaluation.calibration`). How far the seeds lie apart stands beside it, and is no part of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from backsight.runs.fit import Fitted, predict_at, steps_needed
 from backsight.runs.model_card import check_fits
 from backsight.runs.reach import reaching
 from backsight.runs.study import check_count
+from backsight.series.panel import Panel
 from backsight.series.series import Series, day, rows_between
 from backsight.vocabulary import Origins
 
@@ -66,23 +67,27 @@ class Outlook:
 
     Attributes:
         model: that says it.
-        series: what was known.
+        series: what was known, of one or of many.
         level: share of actual values that the intervals are to hold.
         rows: one a forecast: origin, lead, time, actual (NaN where none was observed), predicted (the mean over seeds),
             seed_sd (their standard deviation; NaN for a single one), lower, upper (infinite where too few errors are
-            known for the level, NaN where none are for the lead).
-        intervals: by which lower and upper were made; after an update, what they have become.
+            known for the level, NaN where none are for the lead). Of many series the first column, series, says of
+            which.
+        intervals: by which lower and upper were made; after an update, what they have become. Of many series those of
+            each, by its name.
         judged: forecasts of all actuals in the series that the intervals did not know, shown or not: those say how good
             the intervals are.
+        scale: of many series, by name, what their errors are divided by where they are put together; None of one.
         updated: whether the intervals were told of these actuals. Then each is the one of its origin.
     """
 
     model: "Model"
-    series: Series
+    series: Series | Panel
     level: float
     rows: pd.DataFrame
-    intervals: Calibration
+    intervals: Calibration | Mapping[str, Calibration]
     judged: pd.DataFrame
+    scale: pd.Series | None = None
     updated: bool = False
 
     @property
@@ -94,7 +99,12 @@ class Outlook:
     def coverage(self) -> Coverage | None:
         """What the intervals held of the judged actuals; None where there are none, or no interval."""
         finite = self.judged[np.isfinite(self.judged[list(FIXED)].to_numpy()).all(axis=1)]
-        return score(finite, self.level) if len(finite) else None
+        if finite.empty:
+            return None
+        if self.scale is not None:
+            values, scale = finite[["actual", *FIXED]], finite["series"].map(self.scale).astype(float)
+            finite = finite.assign(**values.div(scale, axis=0))
+        return score(finite, self.level)
 
 
 def look_ahead(
@@ -127,14 +137,13 @@ def look_ahead(
         ExamError: the intervals of earlier updates have no such level.
     """
     check_fits(model.card, series)
-    if not 0 < level < 1:
-        raise SettingError(f"A level is a share between 0 and 1, such as 0.9; {level} was given.")
+    check_level(level)
     own = model.card.horizon
     asked = own if horizon is None else check_count("horizon", horizon)
     members = [reaching(fitted, max(asked, own)) for fitted in model.fitted]
     chosen = (span or Span()).origins(series, steps_needed(members))
     known = intervals or first_intervals(model, level)
-    origins = np.union1d(chosen, _untold(known, series, steps_needed(members), own)).astype(np.int32)
+    origins = np.union1d(chosen, untold(known, series, steps_needed(members), own)).astype(np.int32)
     rows = predict_at(members, series, origins)
     if not set(BAND) <= set(model.calibration.rows):  # intervals around quantiles begin with the errors of quantiles
         rows = _without_bands(rows)
@@ -145,7 +154,17 @@ def look_ahead(
     until = pd.Timestamp(max(of_lead.standing[-1].time for of_lead in known.leads))
     judged = near[near["actual"].notna() & (near["time"] > until)]
     said = _without_bands(all_rows[shown]).reset_index(drop=True)
-    return Outlook(model, series, level, said, told, judged, update)
+    return Outlook(model, series, level, said, told, judged, updated=update)
+
+
+def check_level(level: float) -> None:
+    """Make sure that a level is one.
+
+    Raises:
+        SettingError: it is none.
+    """
+    if not 0 < level < 1:
+        raise SettingError(f"A level is a share between 0 and 1, such as 0.9; {level} was given.")
 
 
 def first_intervals(model: "Model", level: float) -> Calibration:
@@ -153,7 +172,7 @@ def first_intervals(model: "Model", level: float) -> Calibration:
     return calibrate(model.calibration.rows, sorted({*LEVELS, level}))
 
 
-def _untold(known: Calibration, series: Series, needed: int, horizon: int) -> Origins:
+def untold(known: Calibration, series: Series, needed: int, horizon: int) -> Origins:
     """Origins of a target that the intervals have not been told of."""
     until = min(of_lead.standing[-1].time for of_lead in known.leads)
     first = int(series.times.searchsorted(pd.Timestamp(until), side="right"))

@@ -18,6 +18,8 @@ from typing import Literal
 from backsight.engine import keras_on_jax
 from backsight.errors import RecipeError, SettingError
 from backsight.models.own import Own
+from backsight.models.recipe import Recipe
+from backsight.models.registry import recipe_name, storable
 from backsight.runs.packed import pack
 from backsight.runs.piece import Piece
 from backsight.runs.study import Study
@@ -93,7 +95,7 @@ class Sent:
     Attributes:
         packed: the study, pickled: between processes of one user's, never on disk.
         digest: SHA-256 of that.
-        own: whether it has functions of the user's, whose modules import Keras.
+        own: whether it has models of the user's, whose modules may import Keras.
     """
 
     packed: bytes
@@ -106,16 +108,16 @@ def send(study: Study, *, code: bool = False) -> Sent:
 
     Args:
         study: what they will be asked pieces of.
-        code: whether functions of the user's go along as code. Workers that are there already may not find their
+        code: whether models of the user's go along as code. Workers that are there already may not find their
             modules, or have read them before they were changed; those that we start read them anew.
 
     Raises:
-        RecipeError: a function of the user's holds something that can't be sent.
+        RecipeError: a model of the user's holds something that can't be sent.
     """
     import cloudpickle
 
-    own = [entry.recipe for entry in study.entries if isinstance(entry.recipe, Own)]
-    named = {str(getattr(recipe.function, "__module__", "__main__")) for recipe in own if code} - {"__main__"}
+    own = [entry.recipe.core for entry in study.entries if not storable(entry.recipe)]
+    named = {_module_of(recipe) for recipe in own if code} - {"__main__"}
     modules = [sys.modules[name] for name in sorted(named) if name in sys.modules]
     try:
         for module in modules:
@@ -124,15 +126,21 @@ def send(study: Study, *, code: bool = False) -> Sent:
     except (TypeError, ValueError, AttributeError, RecursionError, PicklingError) as error:
         if not own:
             raise
-        names = ", ".join(recipe.name for recipe in own)
+        names = ", ".join(map(recipe_name, own))
         raise RecipeError(
             f"{names} can't be sent to other processes: {error}. Let a function hold nothing but what it builds its "
-            f"network from, or take threads."
+            f"network from, and a recipe nothing but its settings; or take threads."
         ) from error
     finally:
         for module in modules:
             cloudpickle.unregister_pickle_by_value(module)
     return Sent(packed, sha256(packed).hexdigest(), bool(own))
+
+
+def _module_of(recipe: Recipe) -> str:
+    """The module of what the user has written."""
+    written = recipe.function if isinstance(recipe, Own) else type(recipe)
+    return str(getattr(written, "__module__", "__main__"))
 
 
 #: The study that this process works for, under its digest, and who may look.

@@ -44,10 +44,13 @@ def comparison_record(comparison: Comparison) -> Record:
 def exam_record(comparison: Comparison) -> Record:
     """The exam as plain values: target, unit, days, entries in the order of the leaderboard, and what differs.
 
-    `first`, `last` and `days` are those of the test part. In an entry, `seeds`, `val_rmse`, `test_rmse` and the
+    `first`, `last` and `days` are those of the test part; `inputs` the columns that models with a window read. In an
+    entry, `seeds`, `val_rmse`, `test_rmse` and the
     like, `epochs` and `seconds` hold one value a seed; a model without randomness, and an ensemble, has one. An
     error of a failed forecast is None, and so is the `plan` of an entry that was trained as the others. `pairs` are
     the paired tests on the test days that were asked, adjusted together; see `evaluation.significance.Paired`.
+    `verdict` and `against` are those of `evaluation.verdicts`; `no_gain` says of a network that it is shown not to be
+    better than the best simple model by 1 % (`Judge.no_gain`).
 
     `intervals` of an entry are how often they held test values; see `runs.interval_record`. Where more than one step is
     forecast, an entry has its errors at each of its `leads`, and `leads` of the exam say up to which of them the best
@@ -145,12 +148,13 @@ def lookback_record(found: Lookbacks) -> Record:
 
     A curve is a model with its choice (see `evaluation.lookback.Choice`) and its `points`, by lookback; errors and
     seconds of a point hold one value a seed, and its `intervals` are those of `runs.interval_record`. `lines` are the
-    floor and the best simple model, to compare with; `picks` and `folds` as in `exam_record`.
+    floor and the best simple model, to compare with; `pairs` holds the test of the best network and the best simple
+    model, adjusted with those of the choices; `picks`, `folds` and the verdict of a point as in `exam_record`.
     """
     comparison, curves = found.comparison, found.curves
     points: dict[str, list[Record]] = {model: [] for model in curves.models}
     for row in found.table.sort_values("lookback", kind="stable").to_dict("records"):
-        points[row["model"]].append(_point_record(comparison, row))
+        points[row["model"]].append({**_point_record(comparison, row), **_verdict_record(curves.judge, row["entry"])})
     compared = [name for name in dict.fromkeys((curves.judge.floor, curves.judge.baseline)) if name]
     return {
         "data": comparison.series.name,
@@ -158,21 +162,31 @@ def lookback_record(found: Lookbacks) -> Record:
         "interrupted": comparison.interrupted,
         "exam": {**_asked_record(comparison, curves.judge), **series_record(comparison)},
         "lines": {name: _errors_record(comparison, name) for name in compared},
+        "pairs": []
+        if curves.network is None
+        else [{"asked": "network", **paired_record(curves.network, curves.judge)}],
         "picks": _picks_record(curves.judge.folds),
         "overall": _choice_record(curves.overall, found),
         "curves": [
-            {"model": model, "choice": _choice_record(curves.choices.get(model), found), "points": of_model}
+            {
+                "model": model,
+                "network": any(point["entry"] not in curves.judge.simple for point in of_model),
+                "choice": _choice_record(curves.choices.get(model), found),
+                "points": of_model,
+            }
             for model, of_model in points.items()
         ],
     }
 
 
 def _asked_record(comparison: Comparison, judge: Judge) -> Record:
-    """What was asked on which days, and the simple models that others are measured by."""
+    """What was asked on which days, of which columns, and the simple models that others are measured by."""
     exam, openings = comparison.exam, comparison.openings
     exams, series = comparison.study.exams, comparison.series
+    readers = [entry for entry in comparison.study.entries if entry.recipe.reads_window]
     return {
         "target": exam.target,
+        "inputs": list(dict.fromkeys(name for entry in readers for name in entry.features)),
         "unit": "sd" if isinstance(exam, PanelExam) and len(exam.exams) > 1 else series.units.get(exam.target, ""),
         "horizon": exam.horizon,
         "stride": exam.stride,
@@ -281,8 +295,7 @@ def _entry_record(comparison: Comparison, line: Mapping[Hashable, Any]) -> Recor
         "leads": _errors_by_lead(comparison.judge, name),
         "val_skill": _plain([line["val_skill"]])[0],
         "test_skill": _plain([line["test_skill"]])[0],
-        "verdict": line["verdict"],
-        "against": line["against"],
+        **_verdict_record(comparison.judge, name),
         "parrot": None if parrot is None else _parrot_record(parrot),
         "intervals": intervals_record(comparison.forecasts, name),
         "second_descents": [] if ensemble else _second_descents(members),
@@ -301,8 +314,20 @@ def paired_record(found: Paired, judge: Judge | None = None) -> Record:
     return {**values, "differ": found.differ, "seeds_undo": found.seeds_undo, "folds_won": won}
 
 
+def _verdict_record(judge: Judge, name: str) -> Record:
+    """What an entry is worth on the test days; "" while they are sealed."""
+    found = judge.verdicts.get(name)
+    told = {"verdict": found.label, "against": found.against} if found else {"verdict": "", "against": ""}
+    return {**told, "no_gain": name in judge.no_gain}
+
+
 def _parrot_record(parrot: Parrot) -> Record:
-    return {"yesterday": parrot.yesterday, "today": parrot.today, "repeats": parrot.repeats}
+    return {
+        "yesterday": parrot.yesterday,
+        "today": parrot.today,
+        "repeats": parrot.repeats,
+        **{name: _plain([getattr(parrot.gain, name)])[0] for name in ("difference", "p")},
+    }
 
 
 def _no_training(members: Sequence[Fitted]) -> Record:

@@ -11,7 +11,7 @@ from typing import Any
 from backsight.errors import DataError, RecipeError, SettingError, WindowError
 from backsight.evaluation.exam import Exam
 from backsight.evaluation.panel_exam import PanelExam, target_scales
-from backsight.models.own import Own, load_own
+from backsight.models.own import Own, code_of, load_own
 from backsight.models.recipe import Recipe
 from backsight.models.recursive import Recursive
 from backsight.models.registry import recipe_from_json, recipe_name, recipe_to_json, storable
@@ -24,7 +24,7 @@ from backsight.series.columns import require_column
 from backsight.series.panel import Panel
 from backsight.series.series import Series, day
 from backsight.series.source import Source, column_fingerprints, fingerprint
-from backsight.training.plan import make_plan
+from backsight.training.plan import plan_from_json
 from backsight.windows.split import Split
 
 #: The file of a run that holds its study.
@@ -137,7 +137,7 @@ def study_of(record: Record, folder: Path, entries: Collection[str] | None = Non
     chosen = _choose(record["entries"], entries, folder, functions)
     for column in {column for entry in chosen for column in entry.features}:
         require_column(column, series.columns)
-    plan, scale = make_plan(**record["plan"]), record["scale"]
+    plan, scale = plan_from_json(record["plan"]), record["scale"]
     _check_splits(of_exam, len(series.ids) if isinstance(series, Panel) else None, folder)
     if isinstance(series, Panel):
         of_many = _panel_exam(series, of_exam)
@@ -267,7 +267,7 @@ def _choose(records: list[Record], names: Collection[str] | None, folder: Path, 
     own = [record for record in chosen if _is_own(record)]
     if own and not functions:
         raise RecipeError(
-            f"{own[0]['name']} is a function of yours, which the run in {folder} can't hold. Name it, and the data."
+            f"{own[0]['name']} is a model of yours, which the run in {folder} can't hold. Name it, and the data."
         )
     if not chosen:
         raise SettingError(f"The run in {folder} has no entry that can be fitted again.")
@@ -289,18 +289,19 @@ def _entry_record(entry: Entry) -> Record:
 
 
 def _recipe_record(recipe: Recipe) -> Record:
-    """The recipe as plain values; of a function of the user's, what it is called and what its code was."""
+    """The recipe as plain values; of one of the user's own, what it is called and what its code was."""
     if storable(recipe):
         return recipe_to_json(recipe)
-    assert isinstance(recipe.core, Own)
+    own = recipe.core
     wrapped = {"recursive": True} if isinstance(recipe, Recursive) else {}
-    return {"function": recipe.core.name, "code": recipe.core.code, **wrapped}
+    code = own.code if isinstance(own, Own) else code_of(type(own))
+    return {"function": recipe_name(own), "code": code, **wrapped}
 
 
 def _entry(record: Record) -> Entry:
     values = {f.name: record[f.name] for f in fields(Entry)}
     recipe = _own(record["recipe"]) if _is_own(record) else recipe_from_json(record["recipe"])
-    plan = None if record["plan"] is None else make_plan(**record["plan"])
+    plan = None if record["plan"] is None else plan_from_json(record["plan"])
     return Entry(**{**values, "recipe": recipe, "features": tuple(record["features"]), "plan": plan})
 
 

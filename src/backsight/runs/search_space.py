@@ -15,16 +15,17 @@ from backsight.errors import RecipeError, SettingError
 from backsight.models.attention import Attention
 from backsight.models.climatology import Climatology
 from backsight.models.convolution import Convolution
+from backsight.models.damped import DampedPersistence
 from backsight.models.dense import Dense
 from backsight.models.network import Network
 from backsight.models.recipe import Recipe
 from backsight.models.recurrent import Recurrent
 from backsight.models.recursive import Recursive
-from backsight.models.registry import as_recipe, given_settings, recipe_name, split_models, with_settings
+from backsight.models.registry import as_recipe, given_settings, recipe_name, split_models, storable, with_settings
 from backsight.models.ridge import PENALTIES, Ridge
 from backsight.models.transformer import Transformer
 from backsight.models.trees import BoostedTrees
-from backsight.training.plan import Plan, make_plan
+from backsight.training.plan import Plan
 
 Space = dict[str, BaseDistribution]
 Values = dict[str, Any]
@@ -72,7 +73,7 @@ class Candidate:
         changed = self.changed(values)
         plan = self.plan
         if isinstance(self.recipe.core, Network):
-            plan = make_plan(**{**asdict(plan), **{name: changed.pop(name) for name in PLAN if name in changed}})
+            plan = Plan(**{**asdict(plan), **{name: changed.pop(name) for name in PLAN if name in changed}})
         if isinstance(self.recipe.core, Dense) and "units" in changed:
             changed["layers"] = None  # the shape says how many
         return Configuration(with_settings(self.recipe, changed), plan, values.get("lookback", 1))
@@ -119,7 +120,7 @@ def make_candidates(
 
 def _candidate(recipe: Recipe, kept: frozenset[str], lookbacks: Sequence[int], plan: Plan) -> Candidate:
     name = recipe_name(recipe)
-    space = {setting: choices for setting, choices in SPACES[recipe.family](recipe).items() if setting not in kept}
+    space = {setting: choices for setting, choices in _space(recipe).items() if setting not in kept}
     start = {setting: _own_value(recipe.core, setting) for setting in space}
     if isinstance(recipe.core, Network):
         space["learning_rate"] = _real(3e-4, 3e-2, plan.learning_rate, log=True)
@@ -145,7 +146,7 @@ def _nothing(_: Recipe) -> Space:
     return {}
 
 
-def _climatology(recipe: Climatology) -> Space:
+def _climatology(recipe: Climatology | DampedPersistence) -> Space:
     return {"harmonics": _whole(1, 6, recipe.harmonics)}
 
 
@@ -203,7 +204,12 @@ def _transformer(recipe: Transformer) -> Space:
 
 
 def _recursive(recipe: Recursive) -> Space:
-    return SPACES[recipe.base.family](recipe.base)
+    return _space(recipe.base)
+
+
+def _space(recipe: Recipe) -> Space:
+    """What can be chosen of a recipe's settings; of one of the user's own, nothing but lookback and plan."""
+    return SPACES[recipe.family](recipe) if storable(recipe) else _nothing(recipe)
 
 
 #: The space of every family, as a function of the untuned model. A family that is missing here fails a test.
@@ -211,6 +217,7 @@ SPACES: Mapping[str, Callable[[Any], Space]] = {
     "persistence": _nothing,
     "seasonal_persistence": _nothing,
     "climatology": _climatology,
+    "damped_persistence": _climatology,
     "ridge": _ridge,
     "trees": _trees,
     "dense": _dense,
@@ -219,7 +226,6 @@ SPACES: Mapping[str, Callable[[Any], Space]] = {
     "attention": _recurrent,
     "transformer": _transformer,
     "recursive": _recursive,
-    "own": _nothing,  # of the user's own function only lookback and plan can be chosen
 }
 
 

@@ -73,7 +73,10 @@ class Study:
         check_count("seeds", self.seeds)
         for name, count in Counter(entry.name for entry in self.entries).items():
             if count > 1:
-                raise SettingError(f"Two different models are called {name!r}. Rename your function.")
+                raise SettingError(
+                    f"Two different models are called {name!r}. Rename your function; or make your recipe a dataclass, "
+                    f"so that its settings stand in its name."
+                )
         if isinstance(self.series, Panel) != isinstance(self.exam, PanelExam):
             raise ExamError("Many series sit an exam of many, and one series that of one.")
         if isinstance(self.exam, PanelExam):

@@ -14,6 +14,7 @@ from backsight.errors import ModelFileError, SettingError
 from backsight.evaluation.calibration import Calibration
 from backsight.runs.durable import write_durably
 from backsight.runs.model_card import write_card
+from backsight.runs.panel_outlook import Known
 from backsight.runs.strict_json import canonical_json, read_canonical
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 SUFFIX = ".intervals.json"
 #: Raised whenever the form changes.
 VERSION = 1
-#: Bytes: of a model of a thousand leads some hundred thousand.
-LONGEST = 10_000_000
+#: Bytes: of a model of a thousand leads some hundred thousand, of a thousand series of seven leads ten million.
+LONGEST = 100_000_000
 
 
 def told_file(model_file: Path) -> Path:
@@ -41,17 +42,21 @@ def model_hash(model: "Model") -> str:
     return sha256(write_card(model.card)).hexdigest()
 
 
-def write_told(path: Path, model: "Model", intervals: Calibration) -> None:
+def write_told(path: Path, model: "Model", intervals: Known) -> None:
     """Keep what intervals have become, whole or not at all.
 
     Raises:
         SettingError: the file can't be written.
     """
-    values = {"version": VERSION, "model": model_hash(model), "intervals": intervals.to_json()}
+    if isinstance(intervals, Calibration):
+        told: dict[str, Any] = {"intervals": intervals.to_json()}
+    else:
+        told = {"each": {name: of_series.to_json() for name, of_series in intervals.items()}}
+    values = {"version": VERSION, "model": model_hash(model), **told}
     write_durably(path, canonical_json(values | {"sha256": _own_hash(values)}))
 
 
-def read_told(path: Path, model: "Model") -> Calibration | None:
+def read_told(path: Path, model: "Model") -> Known | None:
     """What intervals have become; None if there is no file.
 
     Raises:
@@ -73,8 +78,18 @@ def read_told(path: Path, model: "Model") -> Calibration | None:
         raise ModelFileError(f"{path} is damaged, or of another version than {VERSION}. {anew}")
     if values["model"] != model_hash(model):
         raise ModelFileError(f"{path} belongs to another model than {model.card.name}. {anew}")
+    if model.card.many is None:
+        return _read_one(values.get("intervals"), path, model)
+    each, of_model = values.get("each"), model.fitted[0].view.each
+    if not isinstance(each, dict) or of_model is None or set(each) != set(of_model.ids):
+        raise ModelFileError(f"{path} is damaged: it must hold the intervals of the model's series. {anew}")
+    return {name: _read_one(of_series, path, model) for name, of_series in each.items()}
+
+
+def _read_one(values: Any, path: Path, model: "Model") -> Calibration:
+    anew = f"Remove {path} to begin anew with the errors of validation."
     try:
-        intervals = Calibration.from_json(values["intervals"])
+        intervals = Calibration.from_json(values)
     except SettingError as error:
         raise ModelFileError(f"{path} is damaged. {anew} {error}") from error
     if len(intervals.leads) != model.card.horizon:

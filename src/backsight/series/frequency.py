@@ -8,6 +8,15 @@ Step = pd.Timedelta | pd.offsets.BaseOffset
 
 _DAY = pd.Timedelta(days=1)
 _MICROSECOND = pd.Timedelta(microseconds=1)
+#: Units of durations, and what people call them.
+_UNITS = (
+    (_DAY, "day"),
+    (pd.Timedelta(hours=1), "hour"),
+    (pd.Timedelta(minutes=1), "minute"),
+    (pd.Timedelta(seconds=1), "second"),
+    (pd.Timedelta(milliseconds=1), "millisecond"),
+    (_MICROSECOND, "microsecond"),
+)
 
 
 def find_step(times: pd.DatetimeIndex) -> Step:
@@ -91,10 +100,14 @@ def show_step(step: Step) -> str:
     """A step for people.
 
     >>> show_step(pd.Timedelta(hours=1)), show_step(pd.offsets.BusinessDay()), show_step(pd.DateOffset(months=12))
-    ('0 days 01:00:00', '1 business day', '12 months')
+    ('1 hour', '1 business day', '12 months')
+    >>> [show_step(pd.Timedelta(minutes=m)) for m in (15, 90, 1440, 2880)]
+    ['15 minutes', '90 minutes', '1 day', '2 days']
     """
     if isinstance(step, pd.Timedelta):
-        return str(step).removesuffix(" 00:00:00").replace("1 days", "1 day")
+        unit, name = next(((u, n) for u, n in _UNITS if not step % u), _UNITS[-1])
+        count = step // unit
+        return f"{count:,} {name}{'s' if count != 1 else ''}"
     if isinstance(step, pd.offsets.BusinessDay):
         return "1 business day"
     months = step.n if isinstance(step, pd.offsets.MonthEnd) else step.kwds["months"]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from operator import or_
 from pathlib import Path
 from typing import TypedDict, Unpack, overload
 
@@ -15,13 +14,12 @@ import pandas as pd
 
 from backsight.errors import DataError
 from backsight.series.from_frame import Reading, from_frame
+from backsight.series.numerals import Numerals, advice, has_commas, is_missing, is_number
 from backsight.series.panel import Panel
 from backsight.series.rules import OnDuplicate, OnMissing
 from backsight.series.series import Series
 from backsight.series.times import find_time_column, parse_times
 
-#: What a cell without a value looks like, in lower case.
-MISSING = ("", "nan", "na", "n/a", "null", "none")
 SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -48,6 +46,8 @@ class FileReading(TypedDict, total=False):
     time: str | None
     time_format: str | None
     encoding: str
+    decimal: str
+    thousands: str | None
     columns: Iterable[str] | None
     first: str | None
     last: str | None
@@ -72,6 +72,8 @@ def read_series(
     time: str | None = None,
     time_format: str | None = None,
     encoding: str = "utf-8",
+    decimal: str = ".",
+    thousands: str | None = None,
     columns: Iterable[str] | None = None,
     first: str | None = None,
     last: str | None = None,
@@ -89,6 +91,8 @@ def read_series(
         time: the column of times; without it, one called date, time or the like.
         time_format: strptime format of the times, where they are not ISO 8601 or YYYYMMDD.
         encoding: of a CSV file.
+        decimal: the sign before the decimals of numbers in a CSV file, "." or ",".
+        thousands: a sign that may stand between groups of three digits there.
         columns, first, last, on_duplicate, on_missing: see `from_frame`.
         name: what to call the series; the file's name without it.
         units: unit by column.
@@ -96,14 +100,16 @@ def read_series(
     Raises:
         DataError: the file can't be read, or a rule is broken; the message names the line.
         ColumnError: there is no column of times.
+        SettingError: no sign to write numbers with.
     """
+    numerals = Numerals(decimal, thousands)
     path = Path(path)
     check_is_file(path)
     if path.suffix.lower() in (".parquet", ".pq"):
         frame = read_parquet(path)
         where = _row
     else:
-        frame, lines = _read_csv(path, time, time_format, encoding, id)
+        frame, lines = _read_csv(path, time, time_format, encoding, id, numerals)
         where = partial(_line, lines)
     reading = Reading(
         time=time,
@@ -147,7 +153,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(
-    path: Path, time: str | None, time_format: str | None, encoding: str, names: str | None
+    path: Path, time: str | None, time_format: str | None, encoding: str, names: str | None, numerals: Numerals
 ) -> tuple[pd.DataFrame, list[int]]:
     """The columns, typed, and the line number of each row."""
     cells, lines = _read_columns(path, encoding)
@@ -163,7 +169,7 @@ def _read_csv(
         elif name == names:
             typed[name] = pd.Series(column, dtype=str)
         else:
-            typed[name] = _numbers(name, column, lines)
+            typed[name] = _numbers(name, column, lines, numerals)
     frame = pd.DataFrame(typed)
     return (frame.set_index(time_column) if time is None and time_column else frame), lines
 
@@ -284,34 +290,24 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise DataError(f"Two columns of {path.name} are called {twice!r}. Rename one of them.")
 
 
-def _numbers(name: str, column: Sequence[str], lines: list[int]) -> object:
+def _numbers(name: str, column: Sequence[str], lines: list[int], numerals: Numerals) -> object:
     """The column as float64, or as it is if none of its cells holds a number."""
-    if not any("_" in cell for cell in column):  # Python reads 1_000 as a number; a data file means text
+    # Python reads 1_000 as a number; a data file means text.
+    if numerals.plain and not any("_" in cell for cell in column):
         with suppress(ValueError):
             return np.array(column, dtype=np.str_).astype(np.float64)
-    numeric = [is_number(cell) for cell in column]
-    missing = [cell.strip().lower() in MISSING for cell in column]
-    with_point = [is_number(cell.replace(",", ".")) for cell in column]
-    if not any(numeric) and not (any(with_point) and all(map(or_, with_point, missing))):
-        return np.full(len(column), np.nan) if all(missing) else pd.Series(column, dtype=str)
-    for row, cell in enumerate(column):
-        if not (numeric[row] or missing[row]):
-            advice = "Write numbers with a decimal point." if with_point[row] else "Mend the cell or leave it empty."
-            raise DataError(f"Line {lines[row]}, column {name!r}: {cell[:40]!r} is not a number. {advice}")
-    return np.array([np.nan if m else float(c) for c, m in zip(column, missing, strict=True)])
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell holds a number (or infinity), written with a decimal point.
-
-    >>> is_number("-1.5e3"), is_number("1_000"), is_number("nan")
-    (True, False, False)
-    """
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell and cell.strip().lower() not in MISSING
+    values = [numerals.read(cell) for cell in column]
+    missing = [is_missing(cell) for cell in column]
+    if all(value is None for value in values):
+        if all(missing):
+            return np.full(len(column), np.nan)
+        # Numbers with commas are no text to be left out, but meant to be read.
+        if not all(is_missing(cell) or has_commas(cell) for cell in column):
+            return pd.Series(column, dtype=str)
+    for line, cell, value, none in zip(lines, column, values, missing, strict=True):
+        if value is None and not none:
+            raise DataError(f"Line {line}, column {name!r}: {cell[:40]!r} is not a number. {advice(cell, numerals)}")
+    return np.array([np.nan if value is None else value for value in values])
 
 
 def _is_date(cell: str) -> bool:

@@ -21,7 +21,7 @@ class Source:
         columns: globs of the columns that are needed; None for all. Others of a file need not be in order.
         first, last: dates; rows before and after them are left out.
         rows: only so many, from the start; of many series, of each.
-        time, time_format, encoding, on_duplicate, on_missing: of a file; see `read_series`.
+        time, time_format, encoding, decimal, thousands, on_duplicate, on_missing: of a file; see `read_series`.
         id: of a file of many series, the column that names them.
     """
 
@@ -33,6 +33,8 @@ class Source:
     time: str | None = None
     time_format: str | None = None
     encoding: str = "utf-8"
+    decimal: str = "."
+    thousands: str | None = None
     on_duplicate: Literal["error", "first", "last", "mean"] = "error"
     on_missing: Literal["error", "ffill"] = "error"
     id: str | None = None
@@ -55,7 +57,7 @@ class Source:
         Raises:
             SettingError, DatasetUnavailable, DataError, ColumnError: see `load`.
         """
-        reading = ("time", "time_format", "encoding", "on_duplicate", "on_missing")
+        reading = ("time", "time_format", "encoding", "decimal", "thousands", "on_duplicate", "on_missing")
         changed = {f.name: getattr(self, f.name) for f in fields(self) if f.name in reading}
         changed = {name: value for name, value in changed.items() if value != getattr(Source, name)}
         columns = None if self.columns is None else list(self.columns)
@@ -78,9 +80,8 @@ def one_series(series: Series | Panel) -> Series:
     """
     if isinstance(series, Panel):
         raise SettingError(
-            f"This works on one series; {series.name} has {len(series.ids):,}, told by column {series.id!r}. Many "
-            f"series can be put through one exam with `backsight compare` or `backsight lookback`, and no more: their "
-            f"models can't be saved. For the rest take one of them alone."
+            f"This works on one series; {series.name} has {len(series.ids):,}, told by column {series.id!r}. Take one "
+            f"of them alone, or put all through one exam with `backsight compare` or `backsight lookback`."
         )
     return series
 

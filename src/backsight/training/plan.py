@@ -1,11 +1,13 @@
 """How a recipe is trained."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from backsight.errors import SettingError, explain_validation
+from backsight.settings import STRICT, Explained
 
 Keep = Literal["best", "last"]
 Monitor = Literal["val_loss", "loss"]
@@ -14,8 +16,8 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Plan:
+@dataclass(frozen=True, config=STRICT)
+class Plan(metaclass=Explained):
     """Settings of training that are no settings of a model.
 
     Attributes:
@@ -31,7 +33,7 @@ class Plan:
         quantiles: that are forecast with the quantile loss, rising, the median in the middle.
 
     Raises:
-        pydantic.ValidationError: a setting is outside its range.
+        SettingError: a setting is unknown or outside its range.
 
     >>> Plan(patience=5).epochs
     200
@@ -51,6 +53,11 @@ class Plan:
         if even or self.quantiles[middle] != 0.5 or list(self.quantiles) != sorted(set(self.quantiles)):
             raise ValueError("quantiles must rise, with 0.5 in their middle")
 
+    @classmethod
+    def refusal(cls, why: str) -> SettingError:
+        """That training can't be planned so."""
+        return SettingError(f"Training can't be planned so. {why}")
+
     @property
     def learnt_quantiles(self) -> tuple[float, ...]:
         """The quantiles that a network forecasts; none with the squared loss.
@@ -64,16 +71,16 @@ class Plan:
 _PLAN = TypeAdapter(Plan)
 
 
-def make_plan(**settings: Any) -> Plan:
-    """A plan, or one sentence that says which setting is wrong.
+def plan_from_json(values: Mapping[str, Any]) -> Plan:
+    """The plan that these values describe, from wherever they came: any key may stand in a file.
 
     Raises:
         SettingError: a setting is unknown or outside its range.
 
-    >>> make_plan(patience=5).keep
+    >>> plan_from_json({"patience": 5}).keep
     'best'
     """
     try:
-        return _PLAN.validate_python(settings)
+        return _PLAN.validate_python(dict(values))
     except ValidationError as error:
-        raise SettingError(f"Training can't be planned so. {explain_validation(error)}") from error
+        raise Plan.refusal(explain_validation(error)) from error

@@ -95,7 +95,7 @@ def _band(
     percent = ""
     if "level" in rows and len(rows):
         widest = rows["level"].max()
-        rows, percent = rows[rows["level"] == widest], f"{widest:.0%} "
+        rows, percent = rows[rows["level"] == widest], f"{100 * widest:g} % "
     if rows.empty:
         return None
     ends = rows.groupby("time")[["lower", "upper"]].mean().reindex(times)

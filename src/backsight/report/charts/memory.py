@@ -19,12 +19,18 @@ from backsight.report.charts.chart import (
     tone_of,
     with_unit,
 )
-from backsight.report.charts.ticks import counted_axis, number_axis
+from backsight.report.charts.ticks import counted_axis, log_axis, number_axis
 
 Record = dict[str, Any]
 
 #: The longest lookback whose steps are drawn evenly.
 LINEAR = 3 * RECENT
+
+#: Inputs whose slopes are drawn: those of the steepest.
+MOST_INPUTS = 6
+
+#: Slopes below this share of the steepest are not drawn: who looks at them looks at how soon they fall.
+FLATTEST = 1e-3
 
 
 def truncation_chart(record: Record) -> Chart:
@@ -60,6 +66,28 @@ def occlusion_chart(record: Record) -> Chart:
     x = counted_axis(f"lag ({record['step']})", 1 if longest > 1 else 0, longest, _scale(longest))
     alt = f"Rise of the validation RMSE without one of the {record['step']} of each window, of {_names(record)}."
     return Chart("Without one step", alt, x, y, tuple(marks), height=270)
+
+
+def slope_charts(record: Record) -> list[Chart]:
+    """How much a forecast moves with an input, by lag, on a log axis: a chart an entry, a line an input."""
+    charts = []
+    tones: dict[str, str] = {}  # an input has the same colour in every chart
+    for entry in record["entries"]:
+        if entry["slopes"] is None or entry["lookback"] < 2:
+            continue
+        slopes = numbers(entry["slopes"])  # (lags, inputs)
+        tops = np.nan_to_num(slopes).max(axis=0)
+        lags = np.arange(1.0, len(slopes) + 1)
+        drawn = {str(entry["inputs"][place]): slopes[:, place] for place in np.argsort(-tops, kind="stable")}
+        drawn = dict(list(drawn.items())[:MOST_INPUTS])
+        tones |= {name: tone_of(len(tones) + k) for k, name in enumerate(n for n in drawn if n not in tones)}
+        marks = tuple(Line(lags, slope, tones[name], name) for name, slope in drawn.items())
+        unit = f"{record['unit']} per standard deviation" if record["unit"] else "per standard deviation"
+        y = log_axis(unit, finite(*drawn.values()), least=FLATTEST * max(float(tops.max()), 1e-12))
+        x = counted_axis(f"lag ({record['step']})", 1, entry["lookback"], _scale(entry["lookback"]))
+        alt = f"Mean slope of the forecast of {entry['name']} by each input, by lag."
+        charts.append(Chart(entry["name"], alt, x, y, marks, height=230))
+    return charts
 
 
 def attention_charts(record: Record) -> list[Chart]:

@@ -86,6 +86,34 @@ def counted_axis(label: str, low: float, high: float, scale: Scale = "linear", a
     return Axis(label, low, high, ticks, scale)
 
 
+def log_axis(label: str, values: ArrayLike, *, least: float = 0.0) -> Axis:
+    """A logarithmic axis with a tick at each power of ten, or at so many as there is room for.
+
+    Args:
+        label: what is measured.
+        values: all that is drawn; only what is above 1e-300 can be.
+        least: below it nothing needs to be seen.
+
+    >>> [tick.text for tick in log_axis("slope", [0.003, 2.0]).ticks]
+    ['0.01', '0.1', '1']
+    >>> [tick.text for tick in log_axis("slope", [0.3, 0.4]).ticks]
+    ['0.1', '1']
+    >>> log_axis("slope", [1e-30, 2.0], least=0.01).low
+    0.01
+    """
+    drawn = finite(values)
+    drawn = drawn[drawn > 1e-300]
+    low, high = (float(drawn.min()), float(drawn.max())) if drawn.size else (0.1, 1.0)
+    low, high = max(low, least), max(high, least)
+    first, last = ceil(log10(low) - 1e-9), floor(log10(high) + 1e-9)
+    if first >= last:  # fewer than two powers between: from one below to one above
+        first, last = floor(log10(low)), max(ceil(log10(high)), floor(log10(low)) + 1)
+        low, high = 10.0**first, 10.0**last
+    apart = max(1, ceil((last - first) / 6))
+    ticks = tuple(Tick(10.0**power, f"{10.0**power:g}") for power in range(last, first - 1, -apart))[::-1]
+    return Axis(label, low, high, ticks, "log")
+
+
 def chosen_axis(label: str, values: Iterable[float]) -> Axis:
     """A logarithmic axis with a tick at each of these numbers, unless it would stand on its neighbour's.
 

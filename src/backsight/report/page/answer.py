@@ -65,9 +65,9 @@ def _best(stored: Stored) -> Answer | None:
 
 
 def _judged(taken: Record, stored: Stored) -> str:
-    """What must not be kept back of what is recommended: that test days speak against it."""
+    """What must not be kept back of what is recommended: that test days speak against it, or not for it."""
     if taken.get("verdict") == "no better":
-        return f" On the test days it is no better than {shorten(str(stored.exam.get('floor')), 60)}."
+        return f" On the test days it is not shown to be better than {shorten(str(stored.exam.get('floor')), 60)}."
     if taken.get("verdict") == "behind":
         return f" On the test days it is behind {shorten(str(stored.exam.get('baseline')), 60)}."
     return ""
@@ -112,14 +112,19 @@ def _lookback(stored: Stored) -> Answer | None:
 
 
 def _networks(stored: Stored) -> Answer | None:
-    """Whether any network beats the simple models on the test days."""
-    networks = [e for e in stored.entries if e["network"] and e.get("verdict")]
-    baseline = next((e for e in stored.entries if e["name"] == stored.exam.get("baseline")), None)
+    """Whether any network beats the best simple model on the test days.
+
+    "No" needs as much proof as "Yes": that not one of them gains 1 % of its error (see `Judge.no_gain`). What the
+    exam was too short to tell is not shown.
+    """
+    networks, baseline = _networks_and_baseline(stored)
     if not networks or baseline is None:
         return None
     by_verdict = {
         # An ensemble of seeds is named only where it does what its members don't.
-        verdict: [e["name"] for e in networks if e["verdict"] == verdict and (not e["ensemble"] or verdict == "better")]
+        verdict: [
+            e["name"] for e in networks if e["verdict"] == verdict and (not e.get("ensemble") or verdict == "better")
+        ]
         for verdict in ("better", "tied", "behind", "no better", "too few windows")
     }
     error = _error(baseline["test_rmse"], stored.unit)
@@ -131,9 +136,32 @@ def _networks(stored: Stored) -> Answer | None:
     if by_verdict["too few windows"]:
         return Answer(question, "Not to be told", f"There are too few test windows to tell networks from {simple}.")
     floor = shorten(str(stored.exam.get("floor")), 60)
-    phrases = {"tied": "tied with it", "behind": "behind it", "no better": f"no better than {floor}"}
+    phrases = {"tied": "tied with it", "behind": "behind it", "no better": f"not shown to be better than {floor}"}
     parts = [f"{phrase}: {_list(by_verdict[verdict])}" for verdict, phrase in phrases.items() if by_verdict[verdict]]
-    return Answer(question, "No", f"None is better on the test days than {simple}; {'; '.join(parts)}.")
+    if all(e.get("no_gain") for e in networks):
+        return Answer(question, "No", f"The test days show that none gains 1 % over {simple}; {'; '.join(parts)}.")
+    because = f"On the test days none is shown to beat {simple}; {'; '.join(parts)}.{_would_show(stored)}"
+    return Answer(question, "Not shown", because)
+
+
+def _networks_and_baseline(stored: Stored) -> tuple[list[Record], Record | None]:
+    """The networks that have a verdict, and the best simple model; of lookback curves, every point of a network's."""
+    name = stored.exam.get("baseline")
+    curves = stored.record.get("curves") or []
+    points = [{**p, "name": p["entry"]} for curve in curves if curve.get("network") for p in curve["points"]]
+    networks = [e for e in (*(e for e in stored.entries if e["network"]), *points) if e.get("verdict")]
+    lines = [{**errors, "name": line} for line, errors in (stored.record.get("lines") or {}).items()]
+    return networks, next((e for e in (*stored.entries, *lines) if e["name"] == name), None)
+
+
+def _would_show(stored: Stored) -> str:
+    """The gain of the best network that the exam would have shown."""
+    pairs = stored.exam.get("pairs") or stored.record.get("pairs") or []
+    test = next((pair for pair in pairs if pair["asked"] == "network" and pair["enough"]), None)
+    if test is None or test["smallest"] is None:
+        return ""
+    unit = f" {stored.unit}" if stored.unit else ""
+    return f" A gain of {_number(test['smallest'])}{unit} would have shown, four times in five."
 
 
 def _tomorrow(stored: Stored) -> Answer | None:
@@ -141,6 +169,8 @@ def _tomorrow(stored: Stored) -> Answer | None:
     found = stored.next
     if not found or not found.get("rows"):
         return None
+    if "series" in found["rows"][0]:
+        return _next_of_many(found)
     unit = f" {stored.unit}" if stored.unit else ""
     first, last = found["rows"][0], found["rows"][-1]
     said = [_interval(first, found.get("level"), unit)]
@@ -153,10 +183,25 @@ def _tomorrow(stored: Stored) -> Answer | None:
     return Answer(f"What comes next, {first['time']}?", answer, " ".join(part for part in said if part))
 
 
+def _next_of_many(found: Record) -> Answer:
+    """The first steps of the first few of many series."""
+    first_of = {row["series"]: row for row in reversed(found["rows"])}
+    shown = [
+        f"{shorten(name, 30)}: {_number(row['predicted'])}{_interval(row, None, '', ' (', ')')}"
+        for name, row in [*reversed(first_of.items())][:MOST_NAMES]
+    ]
+    level = f", with {found['level']:.0%} intervals" if found.get("level") is not None else ""
+    said = (
+        f"{'; '.join(shown)}. By {shorten(str(found['entry']), 60)} after the last row of each{level}; all of them are "
+        f"in next.json."
+    )
+    return Answer("What comes next?", f"{len(first_of):,} series", said)
+
+
 def _interval(row: Record, level: float | None, unit: str, begin: str = "", end: str = ".") -> str:
     if row.get("lower") is None or row.get("upper") is None:
         return ""
-    share = f"{level:.0%} interval " if level is not None else ""
+    share = f"{100 * level:g} % interval " if level is not None else ""
     return f"{begin}{share}{_number(row['lower'])} to {_number(row['upper'])}{unit}{end}"
 
 

@@ -1,5 +1,6 @@
-"""How to repeat a run: its command, data, exam, training and versions."""
+"""How to repeat a run: its command, data, exam, training and versions; and how to add what it has not measured."""
 
+import shlex
 from typing import Any
 
 from backsight.report.page.html import Child, Html, join, shorten, tag
@@ -17,6 +18,24 @@ def repeat_facts(stored: Stored) -> Html | None:
         return None
     pairs: list[Child] = [part for what, value in facts for part in (tag("dt", what), tag("dd", value))]
     return join((command, tag("dl", *pairs, class_="facts") if pairs else None))
+
+
+def memory_command(stored: Stored) -> str | None:
+    """The command that adds a memory profile to the report of a run with networks.
+
+    None where there would be none: of many series, of functions of the user's, of data that can't be read again, or
+    where nobody knows the folder.
+    """
+    study = stored.study
+    if stored.folder is None or not study.get("source") or "series" in stored.exam:
+        return None
+    curves = stored.record.get("curves") or []
+    networks = {entry["name"] for entry in stored.entries if entry["network"]}
+    networks |= {point["entry"] for curve in curves if curve.get("network") for point in curve["points"]}
+    if not any(entry["name"] in networks and "function" not in entry["recipe"] for entry in study["entries"]):
+        return None
+    folder = shlex.quote(str(stored.folder))
+    return f"backsight memory {folder} --out {folder}"
 
 
 def _data(study: Record) -> list[tuple[str, Child]]:

@@ -8,7 +8,7 @@ from backsight.report.figures import Charts
 from backsight.report.lookback import lookback_sentences
 from backsight.report.memory_text import memory_sentences
 from backsight.report.page.html import Html, join, shorten, tag
-from backsight.report.page.repeat import repeat_facts
+from backsight.report.page.repeat import memory_command, repeat_facts
 from backsight.report.page.svg import figure, panels
 from backsight.report.page.tables import (
     findings_table,
@@ -64,7 +64,8 @@ def _leaderboard(stored: Stored, charts: Charts) -> Section | None:
         return None
     lead = (
         "Entries in the same shade can't be told apart on validation, which ranks them; test days only judge. Lines run"
-        " from the lowest to the highest seed. Errors far beyond the others are told, not drawn."
+        " from the lowest to the highest seed. Errors far beyond the others are told, not drawn. Verdicts are of test "
+        'days; "no better" is not shown to be better than the best model that reads no window.'
     )
     drawn = [figure(chart, title=False) for chart in charts.get("leaderboard", ())]
     return Section("leaderboard", "Leaderboard", lead, join((*drawn, leaderboard_table(stored.exam))))
@@ -135,11 +136,31 @@ def _errors(_: Stored, charts: Charts) -> Section | None:
 
 
 def _memory(stored: Stored, charts: Charts) -> Section | None:
-    drawn = charts.get("memory")
+    drawn, command = charts.get("memory"), memory_command(stored)
     if not drawn or stored.memory is None:
-        return None
+        if command is None:
+            return None
+        words = (
+            "How far back its models really look, and what they attend to, has not been measured. This adds it here: "
+        )
+        return Section("memory", "Memory", "", tag("p", words, tag("code", command)))
     lead = "Steps of validation windows replaced by those of other windows: what the error rises by, they were worth."
-    return Section("memory", "Memory", lead, join((panels(drawn), said(memory_sentences(stored.memory)))))
+    parts = [panels(drawn), said(memory_sentences(stored.memory))]
+    if slopes := charts.get("slopes"):
+        words = "Slopes: how much a forecast moves with an input, by lag; of each entry the inputs that move it most."
+        parts += [tag("p", words, class_="lead"), panels(slopes)]
+    return Section("memory", "Memory", lead, join(parts))
+
+
+def _layers(_: Stored, charts: Charts) -> Section | None:
+    drawn = [*charts.get("states", ()), *charts.get("gates", ())]
+    if not drawn:
+        return None
+    lead = (
+        "What recurrent layers do over validation windows, means over seeds: what is left of a change of their state "
+        "so many steps later, and how far their gates stand open. Bands and thin lines: 10th and 90th percentile."
+    )
+    return Section("layers", "Inside layers", lead, panels(drawn))
 
 
 def _attention(_: Stored, charts: Charts) -> Section | None:
@@ -196,6 +217,7 @@ _SECTIONS: tuple[Callable[[Stored, Charts], Section | None], ...] = (
     _forecast,
     _errors,
     _memory,
+    _layers,
     _attention,
     _doctor,
     _said,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backsight.errors import ModelFileError
+from backsight.errors import ModelFileError, RecipeError
 from backsight.runs.fit import Fitted
 from backsight.runs.model_file import Model
 from backsight.vocabulary import Outputs
@@ -19,6 +19,20 @@ TOLERANCE = 1e-5
 TRIED = 64
 
 Raw = NDArray[np.float64]
+
+
+def exported_view(model: Model) -> View:
+    """What a model may see, if it can be exported: how columns are scaled is a part of what is exported.
+
+    Raises:
+        RecipeError: the model is of many series, each of which is scaled by numbers of its own.
+    """
+    if model.card.many is not None:
+        raise RecipeError(
+            f"{model.card.name} is of {model.card.many.series:,} series, each of which has scales of its own; only "
+            f"models of one series can be exported. The model file itself can be read by backsight."
+        )
+    return model.fitted[0].view
 
 
 def draw_windows(view: View, count: int = TRIED) -> Raw:

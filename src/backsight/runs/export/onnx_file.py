@@ -16,7 +16,7 @@ from backsight.models.ridge import Ridge
 from backsight.models.transformer import Transformer
 from backsight.models.trees import BoostedTrees
 from backsight.runs.export import onnx_networks, onnx_tables
-from backsight.runs.export.agreement import Raw, check_agreement, draw_windows
+from backsight.runs.export.agreement import Raw, check_agreement, draw_windows, exported_view
 from backsight.runs.export.onnx_graph import Graph
 from backsight.runs.fit import Fitted
 from backsight.runs.model_file import Model
@@ -35,7 +35,7 @@ def to_onnx(model: Model) -> bytes:
     can be exported. Columns, units and step stand in its metadata.
 
     Raises:
-        RecipeError: ONNX has no operators for a model of this kind.
+        RecipeError: ONNX has no operators for a model of this kind, or it is of many series.
         SettingError: onnx and ONNX Runtime are not installed.
         ModelFileError: ONNX Runtime forecasts something else.
     """
@@ -44,7 +44,7 @@ def to_onnx(model: Model) -> bytes:
             raise SettingError(
                 f"Exporting to ONNX needs {name}, which is not installed: pip install 'backsight[onnx]'."
             )
-    graph, view = Graph(), model.fitted[0].view
+    graph, view = Graph(), exported_view(model)
     centred = graph.add("Sub", "window", graph.constant(view.scaler.mean))
     # In 64 bits, and rounded to 32 where backsight does.
     scaled = graph.add("Cast", graph.add("Div", centred, graph.constant(view.scaler.scale)), to=_FLOAT)

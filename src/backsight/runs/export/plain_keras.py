@@ -8,7 +8,7 @@ from backsight.engine import keras_on_jax
 from backsight.errors import RecipeError
 from backsight.models.network import Network, NetworkForecaster
 from backsight.models.ridge import Ridge
-from backsight.runs.export.agreement import check_agreement, draw_windows
+from backsight.runs.export.agreement import check_agreement, draw_windows, exported_view
 from backsight.runs.fit import Fitted
 from backsight.runs.model_file import Model
 
@@ -21,17 +21,17 @@ def to_keras(model: Model) -> Any:
     thousand times its standard deviation comes with three digits less.
 
     Raises:
-        RecipeError: Keras has no layers for a model of this kind.
+        RecipeError: Keras has no layers for a model of this kind, or it is of many series.
         ModelFileError: the exported model forecasts something else.
     """
-    recipe = model.entry.recipe
+    recipe, view = model.entry.recipe, exported_view(model)
     if not isinstance(recipe, Network | Ridge):
         raise RecipeError(
             f"Keras has no layers for {model.card.name}: networks and ridge can be exported to it. "
             f"The model file itself can be read by backsight."
         )
     keras = keras_on_jax()
-    layers, view = keras.layers, model.fitted[0].view
+    layers = keras.layers
     inputs = keras.Input((view.lookback, len(view.scaler.mean)), name="window")
     # In two steps, since a mean of 32 bits alone would be off by more than what follows is.
     nearest = view.scaler.mean.astype(np.float32)

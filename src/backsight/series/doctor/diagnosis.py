@@ -123,6 +123,8 @@ def audit(
     time: str | None = None,
     time_format: str | None = None,
     encoding: str = "utf-8",
+    decimal: str = ".",
+    thousands: str | None = None,
 ) -> Diagnosis:
     """Look for what in a table can't be so, or is unlikely to be.
 
@@ -134,7 +136,7 @@ def audit(
     Args:
         source: a name of the catalogue, a CSV or Parquet file, a DataFrame or a Series.
         target: the column to forecast.
-        time, time_format, encoding: see `read_series`.
+        time, time_format, encoding, decimal, thousands: see `read_series`.
 
     Raises:
         DataError: it is no table: fields are missing, no column holds numbers.
@@ -148,7 +150,9 @@ def audit(
     >>> diagnosis.masked["humidity"].iloc[-2:].tolist()
     [nan, 0.75]
     """
-    table = read_table(source, time=time, time_format=time_format, encoding=encoding)
+    table = read_table(
+        source, time=time, time_format=time_format, encoding=encoding, decimal=decimal, thousands=thousands
+    )
     if target is not None:
         require_column(target, tuple(table.numbers.columns))
     of_contents = check_contents(table)

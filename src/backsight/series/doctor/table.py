@@ -11,7 +11,8 @@ import pandas as pd
 from backsight.errors import ColumnError, DataError, SettingError
 from backsight.series.catalogue import CATALOGUE, Dataset, fetch
 from backsight.series.doctor.finding import Observed
-from backsight.series.read import MISSING, CsvCells, check_is_file, is_number, looks_like_times, read_parquet, read_rows
+from backsight.series.numerals import Numerals, is_missing
+from backsight.series.read import CsvCells, check_is_file, looks_like_times, read_parquet, read_rows
 from backsight.series.series import Series
 from backsight.series.times import Where, coerce_times, find_time_column
 
@@ -55,39 +56,50 @@ def read_table(
     time: str | None = None,
     time_format: str | None = None,
     encoding: str = "utf-8",
+    decimal: str = ".",
+    thousands: str | None = None,
 ) -> Table:
     """The table behind a catalogue name, a file, a DataFrame or a Series.
 
     Args:
         source: of a catalogue dataset, the columns that are no observation are left out.
-        time, time_format, encoding: see `read_series`.
+        time, time_format, encoding, decimal, thousands: see `read_series`.
 
     Raises:
         DataError: it can't be read as a table at all: fields are missing, no column holds numbers.
         ColumnError: there is no column of times.
-        SettingError: options were given for a catalogue dataset.
+        SettingError: options were given for a catalogue dataset, or no sign to write numbers with.
     """
+    numerals = Numerals(decimal, thousands)
     if isinstance(source, Series):
         return _table(source.name, _cells_of_series(source), str(source.times.name or "time"), None, source.units)
     if isinstance(source, pd.DataFrame):
         cells, time = _cells_of_frame(source, time)
         return _table("frame", cells, time, time_format, {})
     dataset = CATALOGUE.get(str(source))
-    if dataset and (time, time_format, encoding) != (None, None, "utf-8"):
+    if dataset and (time, time_format, encoding, numerals) != (None, None, "utf-8", Numerals()):
         raise SettingError(f"{dataset.name!r} is a dataset of the catalogue, read as it is published.")
     path = fetch(dataset) if dataset else Path(source)
     check_is_file(path)
     if path.suffix.lower() in (".parquet", ".pq"):
         cells, time = _cells_of_frame(read_parquet(path), time)
+        numerals = Numerals()  # we have just written them
     else:
         cells = read_rows(path, encoding)
     if dataset:
         cells = _drop(cells, dataset)
     units = {c: u for c in cells.header for end, u in (dataset.units.items() if dataset else ()) if c.endswith(end)}
-    return _table(dataset.name if dataset else path.stem, cells, time, time_format, units)
+    return _table(dataset.name if dataset else path.stem, cells, time, time_format, units, numerals)
 
 
-def _table(name: str, source: CsvCells, time: str | None, form: str | None, units: Mapping[str, str]) -> Table:
+def _table(
+    name: str,
+    source: CsvCells,
+    time: str | None,
+    form: str | None,
+    units: Mapping[str, str],
+    numerals: Numerals = Numerals(),  # noqa: B008  (frozen)
+) -> Table:
     columns = dict(zip(source.header, zip(*source.rows, strict=True), strict=True))
     time_column = find_time_column(source.header, time)
     if time_column is None and looks_like_times(columns[source.header[0]]):
@@ -100,11 +112,12 @@ def _table(name: str, source: CsvCells, time: str | None, form: str | None, unit
         times = times.tz_convert("UTC").tz_localize(None)
     numbers, no_numbers = {}, {}
     for column, cells in columns.items():
-        numeric = np.array([is_number(cell) for cell in cells])
-        missing = np.array([cell.strip().lower() in MISSING for cell in cells])
+        values = [numerals.read(cell) for cell in cells]
+        numeric = np.array([value is not None for value in values])
+        missing = np.array([is_missing(cell) for cell in cells])
         # A column is one of numbers if most of what is in it are numbers; else it is text and no business of ours.
         if 2 * numeric.sum() > (~missing).sum():
-            numbers[column] = [float(cell) if ok else np.nan for cell, ok in zip(cells, numeric, strict=True)]
+            numbers[column] = [np.nan if value is None else value for value in values]
             no_numbers[column] = tuple(np.flatnonzero(~numeric & ~missing).tolist())
     if not numbers:
         raise DataError(f"No column of {name} holds numbers. There is nothing to audit.")
