@@ -35,7 +35,7 @@ demo: $(VENV)/user
 	$(BIN)/backsight lesson --seeds 3
 
 test: $(VENV)/developer
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: $(VENV)/developer
 	$(BIN)/ruff check

@@ -2,18 +2,21 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from backsight.errors import DatasetUnavailable
 from backsight.evaluation.exam import Exam
 from backsight.series.catalogue import CATALOGUE, load, local_file
 from backsight.series.series import Series
 from backsight.windows.split import split_by_fractions
+from sharing import share_programs
 
 # A shell that starts something in the background lets it ignore Ctrl-C, and tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -27,6 +30,10 @@ os.environ["BACKSIGHT_STATE"] = ""
 
 # Nor leave runs behind, but where they say so.
 os.environ["BACKSIGHT_RUNS"] = ""
+
+#: For XLA, where something of Keras's runs once beside ours: without optimisation, and without the emitters of fused
+#: loops, which take the larger part of the time to compile.
+IN_A_HURRY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
 #: Shapes that every test of a network shares, so that its program is compiled once a process.
 STEPS, LOOKBACK, HORIZON = 150, 4, 2
@@ -46,6 +53,25 @@ def poisoned(series: Series, first: int, value: float = np.nan) -> Series:
     values = series.values.copy()
     values[first:] = value
     return replace(series, values=values)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_blas_thread() -> Iterator[None]:
+    """There is a test process for each core already, and threads that wait for their turn there do so by spinning.
+
+    The processes that tests start are as a user's: what depends on the number of threads would differ between the two.
+    """
+    import scipy.linalg  # noqa: F401  which has a BLAS of its own
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def programs_for_all() -> Iterator[None]:
+    """What a test has compiled is at hand for every process of the tests that follow."""
+    yield
+    share_programs()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from backsight.cli.main import main
 from backsight.errors import DataError, SettingError
 from backsight.lesson.cells import SOLUTIONS, cut_cells
-from backsight.lesson.data import VARIABLE, choose_data
+from backsight.lesson.data import CHOICES, VARIABLE, choose_data
 from backsight.lesson.notebook import Chapter, as_notebook, chapters
 from chapter_runner import run_chapter
 
@@ -25,11 +25,18 @@ TOPICS = (
 
 
 @pytest.fixture
-def quiet(monkeypatch):
-    """Pictures that no screen shows, on the series that needs no network."""
+def data(request, monkeypatch):
+    """The series of the chapters; a test that asks for Basel can't run where that is not at hand."""
+    if request.param == "basel":
+        request.getfixturevalue("basel")
+    monkeypatch.setenv(VARIABLE, request.param)
+
+
+@pytest.fixture
+def quiet():
+    """Pictures that no screen shows."""
     import matplotlib.pyplot as plt
 
-    monkeypatch.setenv(VARIABLE, "seattle")
     backend = mpl.get_backend()
     plt.switch_backend("agg")
     yield
@@ -37,8 +44,9 @@ def quiet(monkeypatch):
     plt.switch_backend(backend)
 
 
+@pytest.mark.parametrize("data", CHOICES, indirect=True)
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
-def test_a_chapter_runs_from_top_to_bottom(chapter, quiet):
+def test_a_chapter_runs_from_top_to_bottom(chapter, data, quiet):
     assert sum(1 for _ in run_chapter(chapter)) == sum(cell.kind == "code" for cell in chapter.cells)
 
 
@@ -120,6 +128,27 @@ def test_notebooks_are_put_on_disk_and_never_over_a_learners_work(tmp_path, caps
     assert mine.read_bytes() == fresh and (folder / "notes.txt").read_text() == "keep"
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "--seeds 2", "--seeds 5", "--workers 1", "--json -", "--json lesson.json", "--out results", "--data seattle",
+    ],
+)  # fmt: skip
+def test_an_option_of_the_lessons_run_is_not_ignored_beside_notebooks(given, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lesson", "--notebooks", "course", "--force", *given.split()]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"Error: --notebooks writes the chapters and runs nothing, so {given.split()[0]} ")
+    assert said.err.count("\n") == 1 and not said.out and not any(tmp_path.iterdir())
+
+
+def test_every_option_beside_notebooks_that_does_nothing_is_named(tmp_path, capsys):
+    assert main(["lesson", "--seeds=1", "--notebooks", str(tmp_path / "course"), "--out", str(tmp_path / "x")]) == 2
+    assert "--seeds, --out would do nothing" in capsys.readouterr().err
+    assert main(["lesson", "--seeds", "1", "--force"]) == 2
+    assert "--notebooks" in capsys.readouterr().err
+
+
 def test_a_place_that_can_hold_no_notebooks(tmp_path, capsys):
     (tmp_path / "file").write_text("x")
     assert main(["lesson", "--notebooks", str(tmp_path / "file")]) == 2
@@ -145,6 +174,8 @@ def test_data_of_the_chapters(monkeypatch, basel):
     monkeypatch.setenv(VARIABLE, "basel")
     series, target = choose_data()
     assert (len(series.columns), target) == (9, "BASEL_sunshine")
+    # What chapters 10 and 17 say of the whole table.
+    assert (len(basel.columns), sum(c.endswith("_temp_mean") for c in basel.columns)) == (89, 11)
     assert choose_data("seattle")[0].name == "seattle"
     monkeypatch.setenv(VARIABLE, "moon")
     with pytest.raises(SettingError, match="seattle or basel"):
@@ -152,9 +183,14 @@ def test_data_of_the_chapters(monkeypatch, basel):
 
 
 def test_figures_of_the_ten_seeds_are_those_of_the_page():
-    """Chapter 6 names two rows of docs/lesson.md."""
-    chapter = next(c.text for c in CHAPTERS if c.name == "06-stacking")
+    """Chapter 6 names two rows of docs/lesson.md, and what the page's exam says of their networks and of trees."""
+    chapter = " ".join(next(c.text for c in CHAPTERS if c.name == "06-stacking").split())
     page = (Path(__file__).parent.parent / "docs" / "lesson.md").read_text()
-    rows = {m[1]: m[2] for m in re.finditer(r"^(\w+) .* ([\d.]+ ± [\d.]+) ", page, re.MULTILINE)}
-    for row in ("RNN_30", "RNN_stacked_30"):
-        assert rows[row] in " ".join(chapter.split()), row
+    row = r"^(RNN\w*_30) .* ([\d.]+)  ([\d.]+ ± [\d.]+)  ([\d.]+) \.\. ([\d.]+)$"
+    found = {m[1]: m.groups()[1:] for m in re.finditer(row, page, re.MULTILINE)}
+    one, two = found["RNN_30"], found["RNN_stacked_30"]
+    for published, here, *_ in (one, two):
+        assert f"{published} h" in chapter and here in chapter
+    assert float(two[-1]) > float(one[-2]), "the ranges of their seeds overlap"
+    exam = {m[1]: float(m[2]) for m in re.finditer(r"^ [ \d]+ (\w+)  +.* ± [\d.]+  ([\d.]+) ± ", page, re.MULTILINE)}
+    assert exam["trees_3"] < min(exam["rnn_relu_30"], exam["rnn_stacked_30"])

@@ -12,6 +12,7 @@ from backsight.models.convolution import Convolution, layers_to_see
 from backsight.models.recipe import Activation
 from backsight.models.transformer import Transformer, sinusoids
 from backsight.training.seeds import seeded
+from conftest import IN_A_HURRY
 
 keras = keras_on_jax()
 layers = keras.layers
@@ -44,8 +45,7 @@ def differences(ours, theirs, inputs):
         return float(np.abs(np.asarray(a) - np.asarray(b)).max() / max(np.abs(np.asarray(b)).max(), 1e-30))
 
     our_outputs, our_gradients = run(ours, COMPILER_OPTIONS)
-    # Most of such a test is compiling, and without optimisation that takes half the time.
-    their_outputs, their_gradients = run(theirs, {"xla_backend_optimization_level": 0})
+    their_outputs, their_gradients = run(theirs, IN_A_HURRY)  # most of such a test is compiling
     worst = max(relative(a, b) for a, b in zip(our_gradients, their_gradients, strict=True))
     return relative(our_outputs, their_outputs), worst
 

@@ -134,12 +134,14 @@ def desk(tmp_path_factory):
 
 @pytest.mark.parametrize("line", CHEAP)
 def test_cheap_commands_run(line, desk, monkeypatch, capsys):
-    """As written, but with one seed and one epoch, and without the baselines."""
+    """As written, but with one seed, one epoch and one process of its own, and without the baselines."""
     monkeypatch.chdir(desk)
     monkeypatch.syspath_prepend(str(desk))
     arguments = shlex.split(line)
     if arguments[0] in ("compare", "lookback"):
         arguments += ["--seeds", "1", "--epochs", "1", "--no-baselines"]
+    if "--backend" in arguments:
+        arguments += ["--workers", "1"]
     assert main(arguments) == 0, capsys.readouterr().err
 
 

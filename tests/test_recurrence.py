@@ -21,7 +21,7 @@ from backsight.recurrence import layers, library, reference
 from backsight.recurrence.fused import ACTIVATIONS, CELLS, Cell, recur
 from backsight.recurrence.library import kernels
 from backsight.training.plan import Plan
-from conftest import make_toy
+from conftest import IN_A_HURRY, make_toy
 from laws import views
 
 keras = keras_on_jax()
@@ -60,7 +60,7 @@ def together(arrays):
 def outputs_and_gradients(layer, inputs, states, training=False):
     """All that a layer returns, and the gradients of its weights, its inputs and its initial states.
 
-    Keras's own layers are compiled without optimisation, which takes half the time: most of such a test is that.
+    Keras's own layers are compiled in a hurry: most of such a test is that.
     """
     slow = not type(layer).__module__.startswith("backsight")
     other = [v.value for v in layer.non_trainable_variables]
@@ -72,7 +72,7 @@ def outputs_and_gradients(layer, inputs, states, training=False):
 
     weights = [v.value for v in layer.trainable_variables]
     gradient = jax.jit(jax.grad(loss, argnums=(0, 1, 2), has_aux=True)).lower(weights, inputs, states)
-    options = {"xla_backend_optimization_level": 0} if slow else COMPILER_OPTIONS
+    options = IN_A_HURRY if slow else COMPILER_OPTIONS
     gradients, found = gradient.compile(compiler_options=options)(weights, inputs, states)
     return found, jax.tree.leaves(gradients)
 

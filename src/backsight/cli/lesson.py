@@ -8,6 +8,7 @@ import typer
 from backsight.cli.command_line import command_line
 from backsight.cli.notebooks import put_notebooks
 from backsight.cli.options import Json, Seeds, Workers, check_outputs
+from backsight.errors import SettingError
 
 if TYPE_CHECKING:
     from backsight.series.series import Series
@@ -17,6 +18,7 @@ LOCAL = {"basel": "BASEL_*", "europe": "BASEL_*"}
 
 
 def lesson(
+    context: typer.Context,
     data: Annotated[
         str | None, typer.Option(help="basel, europe or seattle; basel without it, or seattle if basel can't be had.")
     ] = None,
@@ -43,8 +45,11 @@ def lesson(
       backsight lesson --notebooks course
     """
     if notebooks is not None:
+        _refuse_beside_notebooks(context)
         put_notebooks(notebooks, force)
         return
+    if force:
+        raise SettingError("--force writes over notebooks: name their folder with --notebooks.")
     check_outputs(json, out)
 
     from backsight.cli.screen import listed, print_json, progress_bar, results_console
@@ -95,9 +100,27 @@ def lesson(
         raise typer.Exit(130)
 
 
+def _refuse_beside_notebooks(context: typer.Context) -> None:
+    """Let nobody believe that an option of the lesson's run did something to the notebooks.
+
+    Raises:
+        SettingError: such an option was typed, be it with its default.
+    """
+    given = []
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name not in ("notebooks", "force") and source is not None and source.name == "COMMANDLINE":
+            given.append(option.opts[0])
+    if given:
+        raise SettingError(
+            f"--notebooks writes the chapters and runs nothing, so {', '.join(given)} would do nothing beside it: "
+            f"leave out one or the other. Which data the chapters forecast is chosen where they run: see the first."
+        )
+
+
 def _choose_data(name: str | None) -> "tuple[Series, str]":
     """The series, and one line for the user if it is not the one the lesson uses."""
-    from backsight.errors import DatasetUnavailable, SettingError
+    from backsight.errors import DatasetUnavailable
     from backsight.series.catalogue import CATALOGUE, load
 
     if name is not None and name not in CATALOGUE:

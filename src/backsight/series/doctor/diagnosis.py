@@ -150,6 +150,8 @@ def audit(
     >>> diagnosis.masked["humidity"].iloc[-2:].tolist()
     [nan, 0.75]
     """
+    from threadpoolctl import threadpool_limits
+
     table = read_table(
         source, time=time, time_format=time_format, encoding=encoding, decimal=decimal, thousands=thousands
     )
@@ -163,5 +165,6 @@ def audit(
         seen = seen.without(of_values)
         found += of_values
     if target is not None:
-        found += check_target(seen, target)
+        with threadpool_limits(1, user_api="blas"):  # for many small sums: threads would mostly wait for each other
+            found += check_target(seen, target)
     return Diagnosis(table, target, tuple(sorted(found, key=lambda f: _RANK[f.severity])))
