@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from backsight.cli.main import main
-from backsight.errors import ExamError, Interrupted, WindowError
+from backsight.errors import ExamError, Interrupted, SettingError, WindowError
 from backsight.evaluation.judge import Judge
 from backsight.evaluation.lookback import LookbackCurves, Point
 from backsight.report.lookback import lookback_sentences
@@ -24,6 +24,7 @@ from backsight.runs.record import lookback_record
 from backsight.series.generated import lagged_copy, white_noise
 from backsight.training.plan import Plan
 from backsight.windows.split import split_by_fractions
+from conftest import make_toy
 
 DAYS = 200
 
@@ -297,3 +298,12 @@ def test_ctrl_c_before_the_first_point_draws_no_curve(toy):
     options = {"models": "persistence,rnn", "lookback": [3], "baselines": False, "seeds": 1, "plan": endless}
     with pytest.raises(Interrupted):
         lookback_curve(toy, "y", workers=1, progress=PressesCtrlC(), **options)
+
+
+def test_a_curve_is_the_same_wherever_it_is_fitted():
+    asked = {"models": "ridge", "lookback": [2, 3], "baselines": False}
+    here = lookback_curve(make_toy(), "y", **asked)
+    elsewhere = lookback_curve(make_toy(), "y", **asked, backend="processes", workers=1)
+    pd.testing.assert_frame_equal(elsewhere.comparison.forecasts, here.comparison.forecasts, check_exact=True)
+    with pytest.raises(SettingError, match="have a cluster with an address; the backend is threads"):
+        lookback_curve(make_toy(), "y", **asked, cluster="127.0.0.1:1")

@@ -781,7 +781,9 @@ def test_a_run_of_many_series_goes_on_where_it_was(result):
 @pytest.mark.parametrize("command", ["tune", "memory lstm", "audit", "lesson"])
 def test_id_is_refused_where_it_is_not_natural(command, capsys):
     assert main([*command.split(), "x.csv", "--id", "shop"][:10]) == 2
-    assert "--id, for many series, is an option of compare and lookback" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "--id, for many series, is an option of compare and lookback" in told
+    assert "forecast needs no --id" in told
 
 
 def test_skipping_needs_many_series(capsys):

@@ -21,6 +21,7 @@ from backsight.runs.ledger import append_record, read_records
 from backsight.runs.locks import work_in
 from backsight.runs.piece import Piece
 from backsight.runs.progress import Silent
+from backsight.runs.saved import STUDY_FILE
 from backsight.runs.study import make_study
 from backsight.training.plan import Plan
 from conftest import make_toy
@@ -291,6 +292,37 @@ def test_runs_have_a_home(tmp_path, monkeypatch, capsys):
     assert main(["runs", "empty", "--yes"]) == 0
     assert not (Path("backsight-runs") / ".removed").exists()
     assert main(["runs", "remove", "nothing"]) == 2
+
+
+def test_curves_stand_beside_leaderboards_and_lessons_are_done(tmp_path, capsys):
+    small = [
+        "seattle",
+        "--target",
+        "temp_max",
+        "--rows",
+        "150",
+        "--lookback",
+        "2,3",
+        "--seeds",
+        "1",
+        "--models",
+        "ridge",
+    ]
+    assert main(["compare", *small, "--no-baselines", "--out", str(tmp_path / "board")]) == 0
+    assert main(["lookback", *small, "--no-baselines", "--out", str(tmp_path / "curve")]) == 0
+    capsys.readouterr()
+    assert main(["runs", "compare", str(tmp_path / "board"), str(tmp_path / "curve"), "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["same_exam"]
+    assert {entry["name"] for entry in found["entries"]} == {"ridge_2", "ridge_3"}
+    for entry in found["entries"]:
+        assert entry["val_rmse"][0] == entry["val_rmse"][1] > 0
+
+    record = json.loads((tmp_path / "board" / STUDY_FILE).read_text())
+    (tmp_path / "lesson").mkdir()
+    (tmp_path / "lesson" / STUDY_FILE).write_text(json.dumps({**record, "kind": "lesson"}))
+    assert main(["runs", "list", "--home", str(tmp_path)]) == 0
+    assert "goes on" not in capsys.readouterr().out, "a lesson is not resumed"
 
 
 def test_pieces_are_named_for_people():

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -21,15 +21,21 @@ from backsight.errors import RecipeError, SettingError, WindowError
 from backsight.models.recipe import Recipe
 from backsight.models.registry import FAMILIES, RECIPES, as_recipe
 from backsight.runs import search as searching
+from backsight.runs import trial as trials
 from backsight.runs.compare import examine
 from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
+from backsight.runs.folder import LEDGER, UNFINISHED
+from backsight.runs.ledger import append_record, read_records
+from backsight.runs.model_file import load_model
+from backsight.runs.progress import Silent
 from backsight.runs.saved import STUDY_FILE, read_study, run_record
 from backsight.runs.search import carry_out_search, make_search
 from backsight.runs.search_log import JOURNAL, open_journal
 from backsight.runs.search_space import SPACES, Candidate, Configuration, make_candidates
 from backsight.runs.study import make_study
 from backsight.runs.trial import Trial
+from backsight.runs.trial_fits import FITS
 from backsight.runs.tune import pursue, tune
 from backsight.runs.tuning_record import importances
 from backsight.series.generated import lagged_copy
@@ -242,6 +248,59 @@ def test_a_killed_search_goes_on_and_finds_the_same(tmp_path):
     assert (tmp_path / JOURNAL).read_bytes().count(b"\n") == 2 + 22
 
 
+class BreaksOff(Silent):
+    """Ends every life of a search as a kill would, after so many epochs of it; counts the epochs of all."""
+
+    def __init__(self, every: int) -> None:
+        self.every, self.epochs = every, 0
+
+    def epoch(self, job, seed, done):
+        self.epochs += 1
+        if self.epochs % self.every == 0:
+            raise ZeroDivisionError
+
+
+def test_a_killed_search_loses_at_most_the_epoch_in_progress(tmp_path, monkeypatch):
+    """Nor does it fit anything twice, forget what it saw of a trial, or give up another one."""
+    plan = Plan(epochs=15, patience=15)
+    model = "dense(units=2,activation=relu,dropout=0)"  # so that few programs are compiled
+    study = make_study(make_toy(), "y", models=model, lookback=[2], seeds=2, plan=plan, baselines=False)
+    asked = make_search(study, make_candidates(model, [2], plan), trials=7, folds=2, seed=0)
+    # Some are hopeless, whatever Optuna thinks: it would take more trials to say so.
+    monkeypatch.setattr(searching, "is_hopeless", lambda study, seen: seen.get(10, 1.0) * 1e6 % 3 < 1.5)
+    whole = BreaksOff(10**9)
+    undisturbed = outcome(run(asked, workers=1, progress=whole).trials)
+    assert any(trial.pruned for trial in undisturbed), "nothing was given up"
+    fits = []
+    monkeypatch.setattr(trials, "fit_entry", lambda *given: (fit_entry(*given), fits.append(given))[0])
+    found, broken = (), BreaksOff(7)
+    for _ in range(40):
+        with suppress(ZeroDivisionError):
+            found = pursue(asked, tmp_path, 1, progress=broken).found.trials
+            break
+    assert outcome(found) == undisturbed
+    # Where two seeds are trained at once, only the first one's epoch is told before a life ends.
+    assert 0.8 * whole.epochs < broken.epochs <= whole.epochs, "epochs were done again"
+    assert broken.epochs > 5 * broken.every, "it was not killed often"
+    # Of each trial: the first seed, the other, and both in the second fold.
+    assert len(fits) == 3 * sum(not trial.pruned for trial in undisturbed), "a fit that was done was done again"
+    assert not list((tmp_path / UNFINISHED).iterdir())
+
+
+def test_errors_that_somebody_changed_in_the_journal_are_seen(tmp_path):
+    pursue(search(models="ridge"), tmp_path)
+    kept = read_records(tmp_path / FITS)
+    assert len(kept) == 11 * 2, "one a fold: ridge has one seed"
+    journal, error = tmp_path / JOURNAL, repr(kept[5]["rmse"][0])
+    assert journal.read_text().count(error) >= 1
+    journal.write_text(journal.read_text().replace(error, "0.125"))
+    with pytest.raises(SettingError, match=r"has other errors in the journal than in .*fits\.jsonl"):
+        pursue(search(models="ridge"), tmp_path)
+    append_record(tmp_path / FITS, {**kept[0], "rmse": []})
+    with pytest.raises(SettingError, match=r"fits\.jsonl holds something else than a run's notes in line 23"):
+        pursue(search(models="ridge"), tmp_path)
+
+
 def test_another_search_is_refused_and_the_differences_are_listed(tmp_path):
     pursue(search(), tmp_path)
     before = (tmp_path / JOURNAL).read_bytes()
@@ -339,6 +398,41 @@ def test_the_command_tunes_writes_and_goes_on(tmp_path, capsys):
     assert {main([*command, "--minutes", few]) for few in ("0", "nan")} == {2}
 
 
+def test_more_trials_may_choose_another_winner(tmp_path, capsys):
+    """Its exam takes the place of the one before; what is fitted of entries that stay is not fitted again."""
+    command = [*TUNE.replace("ridge,", "").split(" "), "--out", str(tmp_path / "out")]
+    assert main([*command, "--trials", "3"]) == 0
+    assert main([*command, "--trials", "8", "--json", str(tmp_path / "r.json")]) == 0
+    tuned = json.loads((tmp_path / "r.json").read_text())["models"][0]["best"]["entry"]
+    assert tuned.endswith("tuned")
+    finished = [r for r in read_records(tmp_path / "out" / LEDGER) if r["what"] == "finished"]
+    assert sorted({r["entry"] for r in finished}) == sorted(["trees(trees=5)_1", "trees(trees=5)_3", tuned])
+    assert len(finished) == 3 * 2
+    assert main([*command, "--trials", "8", "--out", str(tmp_path / "at once")]) == 0
+    for name in ("leaderboard.csv", "forecasts.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
+    assert main([*command, "--trials", "8", "--seeds", "1"]) == 2, "another search"
+    assert "seeds was" in capsys.readouterr().err
+
+
+def test_a_tuning_has_its_home_and_its_winner_can_be_saved(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("BACKSIGHT_RUNS", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    command = TUNE.replace("ridge,", "").split(" ")
+    assert main([*command, "--trials", "8", "--save", "model.zip", "--backend", "processes"]) == 0
+    assert "The trials run on threads" in " ".join(capsys.readouterr().out.split())
+    (folder,) = (tmp_path / "home").iterdir()
+    assert folder.name.endswith("-001-tune-seattle")
+    assert main(["runs"]) == 0
+    assert "done" in capsys.readouterr().out
+    assert main(["resume", folder.name, "--save", "tuned.zip", "--save-entry", "trees(trees=5)_3 tuned"]) == 0
+    assert load_model(tmp_path / "tuned.zip").card.name == "trees(trees=5)_3 tuned"
+    assert (folder / "next.json").exists()
+    assert main(["resume", folder.name, "--save", "tuned.zip", "--save-entry", "lstm"]) == 2
+    assert main(["tune", "nowhere.csv", "--save", "nowhere/model.zip"]) == 2
+    assert [path.name for path in (tmp_path / "home").iterdir()] == [folder.name]
+
+
 def test_minutes_end_a_search_of_models_without_epochs():
     """A thousand trials of ridge in no time at all: what was begun in time is kept, and the rest is not begun."""
     few = tune(make_toy(), "y", models="ridge", lookback=[2, 3], trials=1000, minutes=0.02, baselines=False)
@@ -356,7 +450,7 @@ def test_ctrl_c_keeps_the_trials_that_are_done(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(screen, "progress_bar", lambda of: nullcontext(PressesCtrlC(6)))
     long = TUNE.replace("trees(trees=5)", "dense(units=4)") + " --epochs 100000 --patience 100000 --workers 1"
     assert main([*long.split(" "), "--out", str(tmp_path)]) == 130
-    assert "The same command goes on from here" in capsys.readouterr().out
+    assert f"`backsight resume {tmp_path}` goes on" in " ".join(capsys.readouterr().out.split())
     record = json.loads((tmp_path / "tuning.json").read_text())
     assert record["interrupted"]
     assert record["exam"] is None, "no test day was opened"

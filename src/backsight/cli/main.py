@@ -141,7 +141,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _message(error: Exception) -> str:
     if getattr(error, "option_name", None) == "--id":
-        return "--id, for many series, is an option of compare and lookback; this works on one series."
+        return (
+            "--id, for many series, is an option of compare and lookback. A model that was saved knows its column, so "
+            "forecast needs no --id; other commands work on one series."
+        )
     return error.format_message() if isinstance(error, typer.TyperException) else str(error)
 
 

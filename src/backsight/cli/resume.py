@@ -55,9 +55,7 @@ def resume(
 
     console, run = results_console(json), find_run(run)
     if (run / SEARCH).is_file():
-        if of_saving.save is not None:
-            raise SettingError("A search keeps no models. Compare what it recommends, and save that.")
-        _resume_search(run, data, own_functions, of_backend, json, console)
+        _resume_search(run, data, own_functions, of_saving, of_backend, json, console)
     elif (run / STUDY_FILE).is_file():
         _resume_study(run, data, own_functions, of_saving, of_backend, json, console)
     else:
@@ -118,7 +116,13 @@ def _all_entries(record: dict[str, Any], functions: bool, run: Path) -> list[str
 
 
 def _resume_search(
-    run: Path, data: str | None, functions: bool, of_backend: BackendOptions, json: Path | None, console: "Console"
+    run: Path,
+    data: str | None,
+    functions: bool,
+    of_saving: SaveOptions,
+    of_backend: BackendOptions,
+    json: Path | None,
+    console: "Console",
 ) -> None:
     from backsight.cli.screen import own_output_aside
     from backsight.cli.tune import conduct_tuning
@@ -132,4 +136,13 @@ def _resume_search(
     with own_output_aside(json):
         search = search_again(asked, run, functions=functions)
     source = source_of(asked["study"], run)
-    conduct_tuning(search, source, asked["minutes"], out=run, of_backend=of_backend, json=json, console=console)
+    conduct_tuning(
+        search,
+        source,
+        asked["minutes"],
+        out=run,
+        of_saving=of_saving,
+        of_backend=of_backend,
+        json=json,
+        console=console,
+    )

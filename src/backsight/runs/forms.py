@@ -6,9 +6,9 @@ passes can still name data that is not there or a model that does not exist, whi
 
 import reprlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, model_validator
 
 from backsight.errors import ModelFileError, SettingError
 from backsight.runs.strict_json import read_object
@@ -152,23 +152,38 @@ class SearchForm(Form):
 class _Errors(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    name: str
     val_rmse: list[FiniteFloat | None]
     test_rmse: list[FiniteFloat | None]
+
+
+class _Named(_Errors):
+    name: str
 
 
 class _Exam(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    entries: list[_Errors]
+    entries: list[_Named] = []
+
+
+class _Point(_Errors):
+    entry: str
+
+
+class _Curve(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    points: list[_Point]
 
 
 class ResultForm(BaseModel):
-    """Of `result.json` what is read again: the errors of each entry."""
+    """Of `result.json` what is read again: the errors of each entry; of lookback curves those are points."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
     exam: _Exam | None
+    lines: dict[str, _Errors] = {}
+    curves: list[_Curve] = []
 
 
 class _OfPiece(Form):
@@ -209,6 +224,26 @@ class _Ended(BaseModel):
     val_rmse: FiniteFloat | None = None
 
 
+class _TrialFits(Form):
+    """A line of `fits.jsonl`: the fits of one trial and fold that were done at once."""
+
+    model: str
+    trial: Whole
+    values: dict[str, Plain]
+    fold: Whole
+    seeds: Annotated[list[Whole], Field(min_length=1)]
+    rmse: list[FiniteFloat]
+    epochs: list[Whole]
+    looks: list[FiniteFloat]
+
+    @model_validator(mode="after")
+    def _one_a_seed(self) -> Self:
+        if not len(self.seeds) == len(self.rmse) == len(self.epochs):
+            raise ValueError("errors and epochs are one a seed")
+        return self
+
+
+_FITS: TypeAdapter[list[Any]] = TypeAdapter(list[_TrialFits])
 _LEDGER: TypeAdapter[list[Any]] = TypeAdapter(
     list[Annotated[_Finished | _Lost | _Opened | _Ended, Field(discriminator="what")]]
 )
@@ -255,8 +290,21 @@ def check_notes(records: list[dict[str, Any]], path: Path) -> None:
     Raises:
         SettingError: one is not; the message says which.
     """
+    _check_lines(_LEDGER, records, path)
+
+
+def check_fits(records: list[dict[str, Any]], path: Path) -> None:
+    """Make sure that the records of a ledger are fits of trials.
+
+    Raises:
+        SettingError: one is not; the message says which.
+    """
+    _check_lines(_FITS, records, path)
+
+
+def _check_lines(form: TypeAdapter[list[Any]], records: list[dict[str, Any]], path: Path) -> None:
     try:
-        _LEDGER.validate_python(records)
+        form.validate_python(records)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         line = int(first["loc"][0]) + 1

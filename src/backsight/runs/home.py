@@ -132,7 +132,7 @@ def summarise(path: Path) -> RunSummary:
         record["pieces"],
         len(done),
         len(lost),
-        bool(ended),
+        bool(ended) or record["kind"] == "lesson",  # which writes what it asked when all is done, and no ledger
         ended[-1].get("best", "") if ended else "",
         ended[-1].get("val_rmse") if ended else None,
         _begun(path),
@@ -229,11 +229,13 @@ def read_leaderboard(path: Path) -> dict[str, dict[str, float | None]]:
     """
     result = path / RESULT_FILE
     try:
-        exam = check_form(read_json(result), ResultForm, result).exam
+        found = check_form(read_json(result), ResultForm, result)
     except FileNotFoundError as error:
         raise SettingError(f"{path} has no results yet. `backsight resume {path}` goes on with it.") from error
-    entries = [] if exam is None else exam.entries
-    return {e.name: {"val_rmse": _mean(e.val_rmse), "test_rmse": _mean(e.test_rmse)} for e in entries}
+    in_exam = {} if found.exam is None else {e.name: e for e in found.exam.entries}
+    on_curves = {point.entry: point for curve in found.curves for point in curve.points}
+    errors = {**in_exam, **on_curves, **found.lines}
+    return {name: {"val_rmse": _mean(e.val_rmse), "test_rmse": _mean(e.test_rmse)} for name, e in errors.items()}
 
 
 def _mean(errors: Sequence[float | None]) -> float | None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from backsight.errors import SettingError
-from backsight.runs.durable import BINARY, flush_folder, told, write_all
+from backsight.runs.durable import BINARY, flush_folder, told, write_all, write_durably
 from backsight.runs.locks import in_turn
 
 Record = dict[str, Any]
@@ -99,6 +99,18 @@ def append_records(path: Path, records: Sequence[Record]) -> None:
 def append_record(path: Path, record: Record) -> None:
     """Append one record; see `append_records`."""
     append_records(path, [record])
+
+
+def replace_records(path: Path, records: Sequence[Record]) -> None:
+    """Put a ledger of these records in place of the one that is there, whole or not at all.
+
+    For the owner of a folder only: what others append meanwhile would be lost.
+
+    Raises:
+        SettingError: see `append_records`.
+    """
+    with in_turn(path):
+        write_durably(path, b"".join(_line(record, path) for record in records))
 
 
 def settle(path: Path) -> list[Record]:

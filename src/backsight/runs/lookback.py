@@ -18,6 +18,7 @@ from backsight.models.registry import recipe_name, simplicity
 from backsight.runs.compare import examine
 from backsight.runs.comparison import Comparison
 from backsight.runs.folder import RunFolder, run_in
+from backsight.runs.pools import THREADS, Backend, BackendName
 from backsight.runs.progress import Progress
 from backsight.runs.study import Model, Study, by_shares, make_study
 from backsight.series.panel import Panel
@@ -104,6 +105,8 @@ def lookback_curve(
     skip_short: bool = False,
     out: Path | str | None = None,
     workers: int | None = None,
+    backend: BackendName = "threads",
+    cluster: str | None = None,
     progress: Progress | None = None,
 ) -> Lookbacks:
     """Error against lookback for each model, on one exam, and the shortest lookback that is tied with the best.
@@ -115,7 +118,7 @@ def lookback_curve(
         target: the column to forecast.
         lookback: numbers of steps; without it, see `usual_lookbacks`.
         features, models, horizon, stride, seeds, plan, scale, split, folds, window, calendar, baselines,
-            skip_short, out, workers, progress: as in `compare`.
+            skip_short, out, workers, backend, cluster, progress: as in `compare`.
 
     Raises:
         WindowError: a lookback is too long for the series; the message names the longest possible.
@@ -147,7 +150,7 @@ def lookback_curve(
         skip_short=skip_short,
     )
     with run_in(out, "lookback", study) as run:
-        return examine_lookbacks(study, workers, progress, run)
+        return examine_lookbacks(study, workers, progress, run, Backend(backend, cluster))
 
 
 def make_lookback_study(
@@ -169,14 +172,18 @@ def make_lookback_study(
 
 
 def examine_lookbacks(
-    study: Study, workers: int | None = None, progress: Progress | None = None, run: RunFolder | None = None
+    study: Study,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    run: RunFolder | None = None,
+    backend: Backend = THREADS,
 ) -> Lookbacks:
     """The curves of a study; see `runs.compare.examine`.
 
     Raises:
         Interrupted: Ctrl-C came before a single point of a curve was finished.
     """
-    return as_lookbacks(examine(study, workers, progress, run))
+    return as_lookbacks(examine(study, workers, progress, run, backend))
 
 
 def as_lookbacks(found: Comparison) -> Lookbacks:

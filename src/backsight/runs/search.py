@@ -27,6 +27,7 @@ from backsight.runs.search_log import Save
 from backsight.runs.search_space import Candidate, make_candidates
 from backsight.runs.study import Study, check_count
 from backsight.runs.trial import Conditions, Trial, run_trial
+from backsight.runs.trial_fits import TrialFits
 from backsight.series.source import Source, fingerprint, one_series
 from backsight.training.events import EpochDone
 from backsight.windows.folds import folds_before_test
@@ -175,6 +176,7 @@ def carry_out_search(
     known: Sequence[Trial],
     save: Save,
     *,
+    fits: TrialFits | None = None,
     workers: int | None = None,
     minutes: float | None = None,
     progress: Progress | None = None,
@@ -185,8 +187,9 @@ def carry_out_search(
         search: what is asked.
         known: trials that are done already.
         save: called with each trial as soon as it is done, from several threads.
+        fits: keeps those of trials in progress.
         workers: trials at a time; one a core without it. More than a round's of all models are of no use.
-        minutes: after which no epoch is begun; trials in progress are lost.
+        minutes: after which no epoch is begun; `fits` keep what is done of trials in progress.
         progress: told of trials as of fits.
 
     Raises:
@@ -205,7 +208,7 @@ def carry_out_search(
             numbers = range(first, min(first + ROUND, search.trials))
             # In turn, so that every model gets its share where the time runs out.
             asked = [(c, ask(studies[c.name], c, search.seed, n)) for n in numbers for c in search.candidates]
-            jobs = [_job(search, studies[c.name], desk, c, trial) for c, trial in asked if not desk.has(c, trial)]
+            jobs = [_job(search, studies[c.name], desk, c, trial, fits) for c, trial in asked if not desk.has(c, trial)]
             try:
                 interrupted = carry_out(jobs, workers, _OfTrials(desk)).interrupted
             except TimeIsUp:
@@ -280,10 +283,18 @@ class _OfTrials(Silent):
         self._desk.progress.stopping()
 
 
-def _job(search: Search, study: optuna.Study, desk: _Desk, candidate: Candidate, asked: optuna.Trial) -> Job[Trial]:
+def _job(
+    search: Search,
+    study: optuna.Study,
+    desk: _Desk,
+    candidate: Candidate,
+    asked: optuna.Trial,
+    fits: TrialFits | None,
+) -> Job[Trial]:
     """A trial as a job of one fit."""
     number, values = asked.number, asked.params
     configuration = candidate.configure(values)
+    keeper = None if fits is None else fits.of(candidate.name, number, values)
     seen: dict[int, float] = {}
 
     def give_up(epoch: int, best: float) -> bool:
@@ -301,7 +312,7 @@ def _job(search: Search, study: optuna.Study, desk: _Desk, candidate: Candidate,
             on_epoch(seed, done)
 
         desk.look_at_the_clock()  # models without epochs ask nobody while they are fitted
-        trial = run_trial(search.conditions, candidate.name, number, values, configuration, give_up, tick)
+        trial = run_trial(search.conditions, candidate.name, number, values, configuration, give_up, tick, keeper)
         desk.hand_in(trial)
         return [trial]
 

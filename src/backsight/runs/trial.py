@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import fmean
 from time import perf_counter
+from typing import NamedTuple, Protocol
 
 from backsight.errors import Interrupted
 from backsight.evaluation.exam import Exam
@@ -14,7 +14,9 @@ from backsight.runs.entry import Entry
 from backsight.runs.fit import fit_entry
 from backsight.runs.search_space import Configuration, Values
 from backsight.series.series import Series
+from backsight.training.checkpoint import Checkpoints
 from backsight.training.events import EpochDone
+from backsight.training.history import History
 from backsight.windows.scaling import ScaleName
 
 #: Epochs from one question whether a trial is hopeless to the next.
@@ -26,6 +28,30 @@ GiveUp = Callable[[int, float], bool]
 
 class Hopeless(Interrupted):
     """A trial is given up. Raised from a training's epoch, caught by `run_trial`."""
+
+
+class Scored(NamedTuple):
+    """What came of one fit: its error on the scored days, its epochs, and what was seen of it on the way, if it was."""
+
+    rmse: float
+    epochs: int
+    looks: tuple[tuple[int, float], ...] = ()
+
+
+class TrialKeeper(Protocol):
+    """Keeps the fits of one trial, and where its training stands; see `runs.trial_fits`."""
+
+    def known(self, fold: int, seeds: Sequence[int]) -> list[Scored] | None:
+        """What came of fits that are done; None if they are not. Folds are counted from 0."""
+
+    def keep(self, fold: int, seeds: Sequence[int], found: Sequence[Scored]) -> None:
+        """Note that they are done."""
+
+    def checkpoints(self, fold: int, seeds: Sequence[int]) -> Checkpoints:
+        """Where their training stands."""
+
+    def given_up(self) -> None:
+        """The trial is given up, and its first training with it."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +118,7 @@ def run_trial(
     configuration: Configuration,
     give_up: GiveUp,
     on_epoch: OnSeedEpoch,
+    keeper: TrialKeeper | None = None,
 ) -> Trial:
     """Fit a configuration to every fold with every seed: a pure function of its arguments.
 
@@ -101,29 +128,51 @@ def run_trial(
         configuration: what to fit.
         give_up: asked every few epochs of the first seed on the first fold, and never again.
         on_epoch: told of every epoch; an exception raised in it ends the trial.
+        keeper: has fits that were done before a kill, and keeps those that are done now.
     """
     began = perf_counter()
     looks: list[tuple[int, float]] = []
 
-    def look(seed: int, done: EpochDone) -> None:
-        on_epoch(seed, done)
-        if done.epoch % LOOK_EVERY == 0:
-            looks.append((done.epoch, done.best_val_rmse))
+    def look(val_rmse: Sequence[float]) -> None:
+        # Also at epochs before a kill: it may have come between an epoch and the question.
+        for epoch in range(LOOK_EVERY * (len(looks) + 1), len(val_rmse) + 1, LOOK_EVERY):
+            looks.append((epoch, min(val_rmse[:epoch])))
             if give_up(*looks[-1]):
                 raise Hopeless
 
-    seeds = range(conditions.seeds if configuration.recipe.random else 1)
-    fit = partial(_fit, conditions, model, configuration)
-    first, *others = conditions.exams
-    try:
+    def tell(seed: int, done: EpochDone) -> None:
+        on_epoch(seed, done)
+        look(done.all_val_rmse)
+
+    def fit(fold: int, seeds: Sequence[int], *, first: bool = False) -> list[Scored]:
+        known = None if keeper is None else keeper.known(fold, seeds)
+        if known is not None or not seeds:
+            return known or []
+        checkpoints = None if keeper is None else keeper.checkpoints(fold, seeds)
+        done = _fit(
+            conditions, model, configuration, conditions.exams[fold], seeds, tell if first else on_epoch, checkpoints
+        )
+        if first:
+            (history,) = (history for _, history in done)
+            look(history.val_rmse if history else ())
         found = [
-            fit(first, seeds[:1], look) + fit(first, seeds[1:], on_epoch),
-            *(fit(exam, seeds, on_epoch) for exam in others),
+            Scored(error, history.epochs if history else 0, tuple(looks) if first else ()) for error, history in done
         ]
-        errors = tuple(tuple(error for error, _ in of_fold) for of_fold in found)
-        epochs = tuple(count for of_fold in found for _, count in of_fold)
+        if keeper is not None:
+            keeper.keep(fold, seeds, found)
+        return found
+
+    seeds = range(conditions.seeds if configuration.recipe.random else 1)
+    try:
+        begun = fit(0, seeds[:1], first=True)
+        looks[:] = begun[0].looks
+        found = [begun + fit(0, seeds[1:]), *(fit(fold, seeds) for fold in range(1, len(conditions.exams)))]
+        errors = tuple(tuple(one.rmse for one in of_fold) for of_fold in found)
+        epochs = tuple(one.epochs for of_fold in found for one in of_fold)
     except Hopeless:
         errors, epochs = (), (looks[-1][0],)
+        if keeper is not None:
+            keeper.given_up()
     seconds = perf_counter() - began
     return Trial(model, number, values, configuration, errors, tuple(looks), epochs, seconds)
 
@@ -135,14 +184,13 @@ def _fit(
     exam: Exam,
     seeds: Sequence[int],
     on_epoch: OnSeedEpoch,
-) -> list[tuple[float, int]]:
-    """RMSE on the scored days and epochs, of each seed."""
-    if not seeds:
-        return []
+    checkpoints: Checkpoints | None,
+) -> list[tuple[float, History | None]]:
+    """RMSE on the scored days and how training went, of each seed."""
     entry = Entry(model, configuration.recipe, configuration.lookback, conditions.features, conditions.calendar)
     series = conditions.series
     found = []
-    for fitted in fit_entry(series, exam, entry, configuration.plan, conditions.scale, seeds, on_epoch):
-        rows, history = fitted.sit(series, exam, "test"), fitted.forecaster.history
-        found.append((rmse(rows["actual"], rows["predicted"]), history.epochs if history else 0))
+    for fitted in fit_entry(series, exam, entry, configuration.plan, conditions.scale, seeds, on_epoch, checkpoints):
+        rows = fitted.sit(series, exam, "test")
+        found.append((rmse(rows["actual"], rows["predicted"]), fitted.forecaster.history))
     return found

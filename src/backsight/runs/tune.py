@@ -17,16 +17,18 @@ from backsight.runs.compare import examine
 from backsight.runs.comparison import Comparison
 from backsight.runs.durable import make_folder
 from backsight.runs.entry import Entry
-from backsight.runs.folder import run_in
+from backsight.runs.folder import UNFINISHED, run_in
 from backsight.runs.locks import work_in
 from backsight.runs.progress import Progress
 from backsight.runs.proposals import quiet
+from backsight.runs.renewed import renew_exam
 from backsight.runs.search import Found, Search, asked_record, carry_out_search, identify, make_search
 from backsight.runs.search_file import begin
 from backsight.runs.search_log import Save, open_journal
 from backsight.runs.search_space import make_candidates
 from backsight.runs.study import NETWORKS, Model, Study, make_study
 from backsight.runs.trial import Trial
+from backsight.runs.trial_fits import TrialFits
 from backsight.series.series import Series
 from backsight.series.source import Source
 from backsight.training.plan import Plan
@@ -195,8 +197,8 @@ def pursue(
     """
     began = perf_counter()
     with nullcontext() if folder is None else _working_in(folder):
-        known, save = ([], _keep_nowhere) if folder is None else _open(folder, search, source, minutes)
-        found = carry_out_search(search, known, save, workers=workers, minutes=minutes, progress=progress)
+        known, save, fits = ([], _keep_nowhere, None) if folder is None else _open(folder, search, source, minutes)
+        found = carry_out_search(search, known, save, fits=fits, workers=workers, minutes=minutes, progress=progress)
     tuning = Tuning(search, found, None, perf_counter() - began)
     if found.interrupted and not found.trials:
         raise Interrupted
@@ -210,19 +212,26 @@ def sit_exam(tuning: Tuning, workers: int | None, progress: Progress | None, fol
     if tuning.found.interrupted:
         return tuning
     study = final_study(tuning)
+    if folder is not None:
+        renew_exam(folder, study)
     with run_in(folder, "tune", study) as run:
         return replace(tuning, comparison=examine(study, workers, progress, run))
 
 
 def _working_in(folder: Path) -> AbstractContextManager[None]:
     make_folder(folder)
-    return work_in(folder)
+    return work_in(folder, UNFINISHED)
 
 
-def _open(folder: Path, search: Search, source: Source | None, minutes: float | None) -> tuple[list[Trial], Save]:
+def _open(
+    folder: Path, search: Search, source: Source | None, minutes: float | None
+) -> tuple[list[Trial], Save, TrialFits]:
     begin(folder, identify(search), asked_record(search, source, minutes))
     with quiet():
-        return open_journal(folder, search.candidates)
+        known, save = open_journal(folder, search.candidates)
+    fits = TrialFits(folder, [candidate.name for candidate in search.candidates])
+    fits.check(known)
+    return known, save, fits
 
 
 def final_study(tuning: Tuning) -> Study:

@@ -75,7 +75,8 @@ class Watch:
     @property
     def event(self) -> EpochDone:
         """What there is to report of the last epoch."""
-        return EpochDone(self.epoch, self._plan.epochs, self._train_rmse[-1], self._val_rmse[-1], min(self._val_rmse))
+        train, val = self._train_rmse[-1], tuple(self._val_rmse)
+        return EpochDone(self.epoch, self._plan.epochs, train, val[-1], min(val), val)
 
     @property
     def history(self) -> History:
