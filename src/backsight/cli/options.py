@@ -68,6 +68,10 @@ Thousands = Annotated[
     str | None,
     typer.Option(metavar="SIGN", help="Between groups of three digits there, where one may stand, such as , or . or '"),
 ]
+Unit = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN=UNIT", help="The unit of a column, such as sales=pieces. May be given several times."),
+]
 OnDuplicate = Annotated[
     Literal["error", "first", "last", "mean"], typer.Option(help="What to do with rows of the same time.")
 ]
@@ -87,12 +91,14 @@ class ReadingOptions:
     thousands: Thousands = None
     on_duplicate: OnDuplicate = "error"
     on_missing: OnMissing = "error"
+    unit: Unit = None
 
     def source(self, data: str, columns: list[str], id: str | None = None) -> "Source":
         """Where these columns come from, of a series or of many that a column names. Others have not to be in order."""
         from backsight.series.source import Source
 
-        return Source(data, columns, **{f.name: getattr(self, f.name) for f in fields(self)}, id=id)
+        asked = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "unit"}
+        return Source(data, columns, **asked, units=split_units(self.unit), id=id)
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,7 @@ class DataOptions:
     thousands: Thousands = None
     on_duplicate: OnDuplicate = "error"
     on_missing: OnMissing = "error"
+    unit: Unit = None
 
     @property
     def globs(self) -> list[str] | None:
@@ -138,8 +145,8 @@ class DataOptions:
         from backsight.series.source import Source
 
         columns = None if self.globs is None else [*self.globs, *([self.target] if self.target else [])]
-        asked = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("target", "features")}
-        return Source(data, columns, **asked, id=id)
+        asked = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("target", "features", "unit")}
+        return Source(data, columns, **asked, units=split_units(self.unit), id=id)
 
     def target_of(self, data: str, series: "Rows") -> str:
         """The column to forecast: as named, or as the catalogue has it.
@@ -344,6 +351,27 @@ def split_globs(option: str, texts: list[str]) -> list[str]:
     if not globs:
         raise SettingError(f"{option} needs at least one column, as in {option} 'BASEL_*'.")
     return globs
+
+
+def split_units(texts: list[str] | None) -> dict[str, str] | None:
+    """Units by column, from texts such as "sales=pieces"; None of none.
+
+    Raises:
+        SettingError: a text is no such, or a column has two units.
+
+    >>> split_units(["sales=pieces", "temp max=°C"])
+    {'sales': 'pieces', 'temp max': '°C'}
+    """
+    if texts is None:
+        return None
+    units: dict[str, str] = {}
+    for text in texts:
+        column, _, unit = (part.strip() for part in text.rpartition("="))
+        if not column or not unit:
+            raise SettingError(f"--unit needs a column and its unit, as in --unit sales=pieces; {text!r} was given.")
+        if units.setdefault(column, unit) != unit:
+            raise SettingError(f"--unit gives {column!r} two units, {units[column]} and {unit}. Give one.")
+    return units
 
 
 def check_outputs(json: Path | None, out: Path | None = None, data: str | None = None) -> None:

@@ -136,6 +136,8 @@ def _read_parquet(
     stored: Stored, name: str, filters: list[tuple[str, str, Any]], columns: list[str] | None = None
 ) -> pd.DataFrame | None:
     """Some rows of a table of many series; None where there is no table, or no such row."""
+    if not all(asked for _, _, asked in filters):
+        return None  # nothing is among none
     if stored.folder is None or not (path := stored.folder / name).exists():
         return None
     try:

@@ -46,6 +46,7 @@ class SourceForm(Form):
     thousands: str | None = None
     on_duplicate: Literal["error", "first", "last", "mean"]
     on_missing: Literal["error", "ffill"]
+    units: dict[str, str] | None = None
     id: str | None
 
 

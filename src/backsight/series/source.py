@@ -1,12 +1,13 @@
 """Where a series is read from, and how: enough to read it again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Literal
 
 from backsight.errors import SettingError
 from backsight.series.catalogue import CATALOGUE, load
+from backsight.series.columns import require_column
 from backsight.series.panel import Panel
 from backsight.series.rows import Rows
 from backsight.series.series import Series
@@ -21,7 +22,7 @@ class Source:
         columns: globs of the columns that are needed; None for all. Others of a file need not be in order.
         first, last: dates; rows before and after them are left out.
         rows: only so many, from the start; of many series, of each.
-        time, time_format, encoding, decimal, thousands, on_duplicate, on_missing: of a file; see `read_series`.
+        time, time_format, encoding, decimal, thousands, on_duplicate, on_missing, units: of a file; see `read_series`.
         id: of a file of many series, the column that names them.
     """
 
@@ -37,6 +38,7 @@ class Source:
     thousands: str | None = None
     on_duplicate: Literal["error", "first", "last", "mean"] = "error"
     on_missing: Literal["error", "ffill"] = "error"
+    units: Mapping[str, str] | None = None
     id: str | None = None
 
     def load(self) -> Series:
@@ -55,9 +57,16 @@ class Source:
         """The series, or all of them where a column names them.
 
         Raises:
-            SettingError, DatasetUnavailable, DataError, ColumnError: see `load`.
+            SettingError, DatasetUnavailable, DataError: see `load`.
+            ColumnError: see `load`; or a unit is given of a column that is not read.
         """
-        reading = ("time", "time_format", "encoding", "decimal", "thousands", "on_duplicate", "on_missing")
+        rows = self._read()
+        for name in self.units or ():
+            require_column(name, rows.columns)
+        return rows
+
+    def _read(self) -> Series | Panel:
+        reading = ("time", "time_format", "encoding", "decimal", "thousands", "on_duplicate", "on_missing", "units")
         changed = {f.name: getattr(self, f.name) for f in fields(self) if f.name in reading}
         changed = {name: value for name, value in changed.items() if value != getattr(Source, name)}
         columns = None if self.columns is None else list(self.columns)
