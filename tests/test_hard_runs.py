@@ -145,8 +145,8 @@ def test_folders_that_were_there_before_stay(here, capsys):
     """A run that comes to nothing removes what it has made, and no folder of somebody else's of the same name."""
     (here / "mine" / PIECES).mkdir(parents=True)
     (here / "mine" / PIECES / "of music").write_text("precious")
-    (here / "own.py").write_text("def fails(shape):\n    raise KeyError\n")
-    asked = [*ASKED[:3], "own:fails", *ASKED[4:]]
+    (here / "failing.py").write_text("def fails(shape):\n    raise KeyError\n")
+    asked = [*ASKED[:3], "failing:fails", *ASKED[4:]]
     assert "raised KeyError" in refused(capsys, "compare", "toy.csv", *asked, "--out", "mine")
     assert [str(p.relative_to(here / "mine")) for p in (here / "mine").rglob("*")] == [PIECES, f"{PIECES}/of music"]
 
@@ -351,8 +351,8 @@ def test_a_home_that_is_none(here, capsys, monkeypatch):
 
 def test_a_run_that_comes_to_nothing_leaves_its_home_empty(here, capsys, monkeypatch):
     monkeypatch.setenv("BACKSIGHT_RUNS", "home")
-    (here / "own.py").write_text("def fails(shape):\n    raise KeyError\n")
-    refused(capsys, "compare", "toy.csv", *ASKED[:3], "own:fails", *ASKED[4:])
+    (here / "failing.py").write_text("def fails(shape):\n    raise KeyError\n")
+    refused(capsys, "compare", "toy.csv", *ASKED[:3], "failing:fails", *ASKED[4:])
     assert not list((here / "home").iterdir())
 
 

@@ -271,6 +271,20 @@ def test_answers_name_ties_lookback_networks_and_what_comes_next(stored):
     assert "90 % interval 16.00 to 25.10 degC." in found["What comes next, 2014-06-19?"].because
 
 
+def test_an_entry_that_looks_further_back_than_is_shown_to_be_worth_it_is_explained(stored):
+    def said(lookback, shortest):
+        entry = {**stored.entries[0], "name": "gru_x", "recipe": "gru", "lookback": lookback}
+        points = [{"lookback": 7, "val_rmse": 6.73}, {"lookback": 30, "val_rmse": 6.15}]
+        found = {"model": "gru", "shortest": shortest, "points": points}
+        exam = {**stored.exam, "entries": [entry], "recommended": "gru_x", "lookback": found, "unit": "pieces"}
+        changed = replace(stored, record={**stored.record, "exam": exam})
+        return next(one.because for one in answers(changed) if one.question == "How far back is worth looking?")
+
+    assert "gru_x is taken all the same: 6.15 pieces against 6.73 pieces on validation may be chance" in said(30, 7)
+    assert "all the same" not in said(7, 7)
+    assert "all the same" not in said(30, 30)
+
+
 def worth(stored):
     """What the page says of networks."""
     return next(one for one in answers(stored) if one.question == "Is any network worth it?")

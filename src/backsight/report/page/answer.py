@@ -106,9 +106,24 @@ def _lookback(stored: Stored) -> Answer | None:
     worth = f"; {_list([str(n) for n in longer])} brought nothing that can be told from chance" if longer else ""
     because = (
         f"The shortest lookback of {shorten(str(found['model']), 60)} that is tied with its best, of "
-        f"{_list([str(n) for n in tried])}{worth}."
+        f"{_list([str(n) for n in tried])}{worth}.{_why_longer(stored, found)}"
     )
     return Answer(question, _steps(found["shortest"]), because)
+
+
+def _why_longer(stored: Stored, found: Record) -> str:
+    """Why an entry is taken that looks further back than is shown to be worth it."""
+    taken = next((e for e in stored.entries if e["name"] == stored.exam["recommended"]), None)
+    if taken is None or taken["recipe"] != found["model"] or taken["lookback"] <= found["shortest"]:
+        return ""
+    errors = {point["lookback"]: point["val_rmse"] for point in found["points"]}
+    if not {taken["lookback"], found["shortest"]} <= set(errors):
+        return ""
+    short, long = (_error([errors[n]], stored.unit) for n in (found["shortest"], taken["lookback"]))
+    return (
+        f" {shorten(taken['name'], 60)} is taken all the same: {long} against {short} on validation may be chance, and "
+        f"may not."
+    )
 
 
 def _networks(stored: Stored) -> Answer | None:
