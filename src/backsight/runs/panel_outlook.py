@@ -13,7 +13,6 @@ from backsight.evaluation.intervals import apply, updated
 from backsight.runs.fit import predict_each_at, steps_needed
 from backsight.runs.model_card import check_fits
 from backsight.runs.outlook import Outlook, Span, check_level, look_ahead, untold
-from backsight.runs.reach import reaching
 from backsight.runs.study import check_count
 from backsight.series.panel import Panel
 from backsight.series.series import Series
@@ -64,7 +63,7 @@ def _look_ahead_each(
             f"{model.card.name} is of many series and was trained for {own} step{'s' if own > 1 else ''} ahead; "
             f"{asked} were asked for. Compare anew with --horizon {asked} and save that model."
         )
-    members = [reaching(fitted, own) for fitted in model.fitted]
+    members = list(model.fitted)
     each = model.fitted[0].view.each
     assert each is not None and model.calibration.of_series is not None
     each.of(panel.ids)  # an unknown series is refused before anything is forecast
